@@ -1,6 +1,41 @@
 #!/usr/bin/env python3
-"""Django's commands (replaced by the supervisor's bootstrap)."""
-import os, sys
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio.settings")
-from django.core.management import execute_from_command_line
-execute_from_command_line(sys.argv)
+"""`up` starts everything, `test` checks everything, any other word is a Django command.
+
+Runs with a plain Python 3.11 or newer: `.venv` is built from the locked requirements when it is missing or stale.
+"""
+
+import os
+import sys
+
+if sys.version_info < (3, 11):
+    sys.exit("Studio needs Python 3.11 or newer; this is " + sys.version.split()[0] + ".")
+
+from studio.supervisor import bootstrap
+
+
+def main() -> int:
+    """Run the command that sys.argv names, inside the venv. Returns: the exit code."""
+    try:
+        bootstrap.enter_venv(sys.argv)
+    except bootstrap.BootstrapFailed as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    command = sys.argv[1] if len(sys.argv) > 1 else "help"
+    # Imported here and not above: none of these exists before the venv does.
+    if command == "up":
+        from studio.supervisor.up import main as up
+
+        return up(sys.argv[2:])
+    if command == "test":
+        from studio.supervisor.suite import main as suite
+
+        return suite(sys.argv[2:])
+    from django.core.management import execute_from_command_line
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio.settings")
+    execute_from_command_line(sys.argv)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

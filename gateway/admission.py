@@ -1,0 +1,141 @@
+"""Who calls, and may they call now: one round trip to Redis for a known credential, PostgreSQL for a new one.
+
+The same function serves both doors. Redis keeps a copy of a caller for four seconds, so a revoked key stops everywhere
+within five; while Redis is away PostgreSQL is asked each time and each process counts on its own.
+"""
+
+import hashlib
+import time
+from collections.abc import Sequence
+
+import msgspec
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import connection
+
+from gateway.limiter import Admission, Ask, Limiter
+from studio.accounts import queries
+from studio.accounts.callers import Caller
+from studio.accounts.credentials import Credential, read_credential
+from studio.accounts.errors import InvalidSession
+from studio.core.errors import Forbidden, RateLimited, Unauthenticated
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+_ANONYMOUS_LIMIT = 100
+_ANONYMOUS_WINDOW_S = 900
+_ANONYMOUS_CONCURRENCY = 50
+
+
+class Admitted(msgspec.Struct, frozen=True, kw_only=True):
+    """A caller whose request counts as one of its own, and where its limits stand."""
+
+    caller: Caller
+    admission: Admission
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that was counted and not let in."""
+
+    error: RateLimited
+    admission: Admission
+
+
+async def admit(
+    limiter: Limiter, headers: Headers, *, request_id: str, address: str
+) -> Admitted | Refused:
+    """Identify the caller and count the request; the caller's concurrent place is taken until `leave`.
+
+    A request without a valid credential is counted by its address, so that guessing is limited too.
+    Raises: Unauthenticated or InvalidRequest with the reason; nothing but the count was written.
+    """
+    try:
+        credential = read_credential(headers)
+        admission = await _ask(limiter, credential, request_id)
+    except Unauthenticated:
+        refused = await _count_stranger(limiter, request_id, address)
+        if refused is not None:
+            return refused
+        raise
+    caller = admission.caller
+    assert caller is not None, "an identified caller comes with its admission"
+    if caller.expires_at is not None and caller.expires_at <= time.time():
+        leave(limiter, caller, request_id)
+        raise InvalidSession
+    if admission.state == "ok":
+        return Admitted(caller=caller, admission=admission)
+    return Refused(error=_limit_error(admission), admission=admission)
+
+
+def leave(limiter: Limiter, caller: Caller, request_id: str) -> None:
+    """Give back the caller's concurrent place."""
+    limiter.release(caller, request_id)
+
+
+def require_scope(caller: Caller, scope: str) -> None:
+    """Refuse a caller whose key may not do this. Raises: Forbidden."""
+    if caller.publishable:
+        raise Forbidden("A publishable key may only open sessions (POST /v1/validate).")
+    if scope not in caller.scopes:
+        raise Forbidden(f'This key lacks the scope "{scope}".')
+
+
+def client_address(headers: Headers, peer: str) -> str:
+    """Give the caller's address: the socket's peer, or what our own proxies say before it."""
+    if not settings.TRUSTED_PROXY_HOPS:
+        return peer
+    forwarded = [value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"]
+    hops = [hop.strip() for hop in ",".join(forwarded).split(",") if hop.strip()]
+    if len(hops) < settings.TRUSTED_PROXY_HOPS:
+        return peer
+    return hops[-settings.TRUSTED_PROXY_HOPS]
+
+
+async def _ask(limiter: Limiter, credential: Credential, request_id: str) -> Admission:
+    ask = Ask(request_id=request_id, digest=credential.digest, caller=None)
+    admission = await limiter.ask(ask)
+    if admission.state != "missing":
+        return admission
+    caller = await sync_to_async(_identify, thread_sensitive=False)(credential)
+    return await limiter.ask(
+        Ask(request_id=request_id, digest=credential.digest, caller=caller)
+    )
+
+
+def _identify(credential: Credential) -> Caller:
+    try:
+        return queries.identify(credential)
+    finally:
+        connection.close()  # back to the pool: nothing else returns it from this thread
+
+
+async def _count_stranger(limiter: Limiter, request_id: str, address: str) -> Refused | None:
+    stranger = Caller.stranger(
+        "address:" + hashlib.sha256(address.encode()).hexdigest()[:32],
+        request_limit=_ANONYMOUS_LIMIT,
+        window_s=_ANONYMOUS_WINDOW_S,
+        concurrency_limit=_ANONYMOUS_CONCURRENCY,
+    )
+    admission = await limiter.ask(
+        Ask(request_id=request_id, digest=b"", caller=stranger, keep_copy=False)
+    )
+    limiter.release(stranger, request_id)
+    if admission.state == "ok":
+        return None
+    return Refused(error=_limit_error(admission), admission=admission)
+
+
+def _limit_error(admission: Admission) -> RateLimited:
+    retry = {"Retry-After": str(admission.retry_after_s)}
+    details = {"retry_after": admission.retry_after_s}
+    if admission.state == "concurrency":
+        return RateLimited(
+            "Too many requests at once: wait for one of yours to finish.",
+            headers=retry,
+            details=details,
+        )
+    return RateLimited(
+        "You've exceeded your rate limit. Please wait before retrying.",
+        headers=retry,
+        details=details,
+    )

@@ -1,0 +1,169 @@
+"""Holding, settling and keeping alive the calls of one process.
+
+T1 (hold + call row) commits before anything is sent; T2 (settle + call row + usage) commits before the last byte leaves.
+Both are repeated by id when the connection is lost: `open` on an own id then means held, a settle that is not fresh
+means that it was settled before.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from uuid import UUID
+
+import msgspec
+import psycopg
+
+from gateway.batch import BatchClosed, Batcher
+from gateway.errors import LedgerUnavailable, OutcomeUnknown
+from gateway.lane import Lane, LaneDown
+from gateway.statements import (
+    HEARTBEAT,
+    HOLD,
+    SETTLE,
+    NewCall,
+    Outcome,
+    heartbeat_parameters,
+    hold_parameters,
+    settle_parameters,
+)
+
+logger = logging.getLogger(__name__)
+
+_HOLD_PATIENCE_S = 3
+_SETTLE_PATIENCE_S = 60
+_BEAT_PATIENCE_S = 5
+_BEAT_AFTER_S = 2.0
+_BEAT_AFTER_TOKENS = 256
+_PLACE_EVERY_BEATS = 10
+
+
+class HoldVerdict(msgspec.Struct, frozen=True):
+    """`verdict` is the ledger's word (only `held` may be sent); `available_ucr` what is left after it."""
+
+    verdict: str
+    available_ucr: int
+
+
+class SettleVerdict(msgspec.Struct, frozen=True):
+    """`verdict` is the kind that won, `charged_ucr` what was charged in all, `available_ucr` what is left."""
+
+    verdict: str | None
+    fresh: bool
+    charged_ucr: int
+    available_ucr: int
+
+
+class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A held call of this process. `relayed_tokens` tells how many output tokens the caller has got so far."""
+
+    id: UUID
+    workspace_id: int
+    limiter_key: str
+    born_s: float
+    relayed_tokens: Callable[[], int]
+
+
+class CallDesk:
+    """The process's two batched lanes to the ledger, and its open calls."""
+
+    def __init__(self, conninfo: str) -> None:
+        self._hold_lane = Lane(conninfo, name="hold", patience_s=_HOLD_PATIENCE_S)
+        self._settle_lane = Lane(conninfo, name="settle", patience_s=_SETTLE_PATIENCE_S)
+        self._beat_lane = Lane(conninfo, name="beat", patience_s=_BEAT_PATIENCE_S)
+        self._holds: Batcher[NewCall, HoldVerdict] = Batcher(
+            self._flush_holds, split_on=(psycopg.Error,)
+        )
+        self._settles: Batcher[Outcome, SettleVerdict] = Batcher(
+            self._flush_settles, split_on=(psycopg.Error,)
+        )
+        self._open: dict[UUID, OpenCall] = {}
+        self._checkpoints: dict[UUID, int] = {}
+        self._beats = 0
+        self._early_beat: asyncio.Task[object] | None = None
+
+    async def hold(self, call: NewCall) -> HoldVerdict:
+        """Hold credits and write the call row. After `held` the call may be sent, and must be settled.
+
+        Raises: LedgerUnavailable (the hold may exist; then the resolver voids it); psycopg.errors.UniqueViolation when
+        the Idempotency-Key is taken (nothing was written).
+        """
+        try:
+            return await self._holds.submit(call)
+        except psycopg.errors.UniqueViolation:
+            raise
+        except (LaneDown, psycopg.Error, BatchClosed) as error:
+            raise LedgerUnavailable("The ledger does not answer; nothing was charged.") from error
+
+    async def settle(self, outcome: Outcome) -> SettleVerdict:
+        """Settle a held call, whatever happens to the waiting caller.
+
+        Raises: OutcomeUnknown when the database stayed away; the resolver then settles it.
+        """
+        return await asyncio.shield(asyncio.ensure_future(self._settle(outcome)))
+
+    def watch(self, call: OpenCall) -> None:
+        """Keep a held call alive from now on."""
+        self._open[call.id] = call
+
+    def forget(self, call_id: UUID) -> None:
+        """Stop keeping a call alive: it is settled, or another will settle it."""
+        self._open.pop(call_id, None)
+        self._checkpoints.pop(call_id, None)
+
+    def progressed(self, call_id: UUID, relayed_tokens: int) -> None:
+        """Write checkpoints at once when a call ran 256 tokens ahead of its last one."""
+        if relayed_tokens - self._checkpoints.get(call_id, 0) < _BEAT_AFTER_TOKENS:
+            return
+        if self._early_beat is None or self._early_beat.done():
+            self._early_beat = asyncio.ensure_future(self.beat(at_once=call_id))
+
+    async def beat(self, *, at_once: UUID | None = None) -> list[tuple[str, str]]:
+        """Extend hold, lease and checkpoint of every call older than two seconds (and of `at_once`).
+
+        Returns: now and then, the (limiter key, request id) of those calls, whose places want extending too.
+        """
+        oldest = time.monotonic() - _BEAT_AFTER_S
+        calls = [call for call in self._open.values() if call.born_s < oldest or call.id == at_once]
+        if not calls:
+            return []
+        beats = [(call.id, call.workspace_id, call.relayed_tokens()) for call in calls]
+        try:
+            await self._beat_lane.run(HEARTBEAT, heartbeat_parameters(beats))
+        except LaneDown:
+            logger.warning("heartbeat of %d calls missed", len(beats))
+            return []
+        self._checkpoints.update({beat[0]: beat[2] for beat in beats if beat[0] in self._open})
+        self._beats += 1
+        if self._beats % _PLACE_EVERY_BEATS:
+            return []
+        return [(call.limiter_key, str(call.id)) for call in calls]
+
+    async def close(self) -> None:
+        """Let queued statements finish and close the connections."""
+        await self._holds.close()
+        await self._settles.close()
+        for lane in (self._hold_lane, self._settle_lane, self._beat_lane):
+            await lane.close()
+
+    async def _settle(self, outcome: Outcome) -> SettleVerdict:
+        try:
+            verdict = await self._settles.submit(outcome)
+        except (LaneDown, psycopg.Error, BatchClosed) as error:
+            logger.exception("call %s could not be settled", outcome.id)
+            raise OutcomeUnknown("The outcome could not be recorded yet.") from error
+        finally:
+            self.forget(outcome.id)
+        if verdict.verdict != outcome.ledger_kind:
+            logger.warning("call %s was settled late: %s", outcome.id, verdict.verdict)
+        return verdict
+
+    async def _flush_holds(self, calls: list[NewCall]) -> list[HoldVerdict]:
+        rows, repeated = await self._hold_lane.run(HOLD, hold_parameters(calls))
+        return [
+            HoldVerdict("held" if repeated and row[0] == "open" else row[0], row[1]) for row in rows
+        ]
+
+    async def _flush_settles(self, outcomes: list[Outcome]) -> list[SettleVerdict]:
+        rows, _ = await self._settle_lane.run(SETTLE, settle_parameters(outcomes))
+        return [SettleVerdict(*row) for row in rows]

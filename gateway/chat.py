@@ -1,0 +1,343 @@
+"""The walk of one chat: hold, call, settle, answer. Plain in `complete`, streamed in `open_stream` and `ChatRelay`.
+
+No HTTP of ours in here: callers get an answer or a relay, and errors from the one tree. Whatever happens between hold
+and settle, the call is settled once: here, or by the resolver when this process is gone.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from gateway.calls import OpenCall, SettleVerdict
+from gateway.idempotency import LONGEST_ANSWER_BYTES, seal_answer
+from gateway.operations.chat import ChatUsage
+from gateway.providers.base import (
+    ChatStream,
+    Reply,
+    Target,
+    UpstreamFailure,
+    UpstreamInvalid,
+    UpstreamResponse,
+)
+from gateway.quoting import ChatTask, HeldChat, hold_chat
+from gateway.runtime import Runtime
+from gateway.statements import Outcome
+
+JSON_TYPE = "application/json"
+STREAM_TYPE = "text/event-stream"
+
+
+class ChatAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A finished chat. Amounts in µcr, `overhead_ms` is time not spent waiting for the provider."""
+
+    body: bytes
+    charged_ucr: int
+    remaining_ucr: int
+    overhead_ms: float
+    sandbox: bool
+    deprecation: str
+
+
+async def complete(runtime: Runtime, task: ChatTask) -> ChatAnswer:
+    """Answer one chat in one piece; the settle has committed when this returns.
+
+    Raises: what `hold_chat` raises (nothing held), UpstreamFailure (hold released, nothing charged), OutcomeUnknown.
+    """
+    held = await hold_chat(runtime, task)
+    sent_s = time.perf_counter()
+    _watch(runtime, held, relayed=lambda: 0)
+    try:
+        reply = await _call(runtime, held)
+    except BaseException as error:
+        # Also for a cancelled task and for a bug of ours: nobody is charged for an answer that does not exist.
+        await _void(runtime, held, error, sent_s)
+        raise
+    answered_s = time.perf_counter()
+    settled = await _settle_reply(runtime, held, reply, sent_s, answered_s)
+    overhead_s = time.perf_counter() - task.started_s - (answered_s - sent_s)
+    return ChatAnswer(
+        body=reply.body,
+        charged_ucr=settled.charged_ucr,
+        remaining_ucr=settled.available_ucr,
+        overhead_ms=overhead_s * 1000,
+        sandbox=held.priced.upstream.sandbox,
+        deprecation=held.deprecation,
+    )
+
+
+async def open_stream(runtime: Runtime, task: ChatTask) -> "ChatRelay":
+    """Begin a streamed chat: held, sent, and accepted by the provider.
+
+    Raises: what `hold_chat` raises, UpstreamFailure (hold released). Afterwards the relay must be finished.
+    """
+    held = await hold_chat(runtime, task)
+    sent_s = time.perf_counter()
+    provider = held.priced.upstream.provider
+    target = _target(held)
+    stream = provider.open_chat_stream(task.request, target)
+    _watch(runtime, held, relayed=lambda: stream.relayed_tokens)
+    try:
+        request = provider.build_chat(task.request, target)
+        response = await runtime.transport.send(held.priced.upstream, request)
+        if response.status != 200:
+            body = await response.read()
+            raise provider.parse_error(response.status, response.headers, body)
+    except BaseException as error:
+        # Also for a cancelled task and for a bug of ours, as in `complete`.
+        await _void(runtime, held, error, sent_s)
+        raise
+    return ChatRelay(runtime, held, stream, response, sent_s)
+
+
+class ChatRelay:
+    """A streamed chat under way. Iterate `chunks`, then call `finish` in any case, then send what it returns."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        held: HeldChat,
+        stream: ChatStream,
+        response: UpstreamResponse,
+        sent_s: float,
+    ) -> None:
+        self.held = held
+        self.opened_s = time.perf_counter()
+        self._runtime = runtime
+        self._stream = stream
+        self._response = response
+        self._sent_s = sent_s
+        self._first_s: float | None = None
+        self._client_left = False
+        self._broken: UpstreamFailure | None = None
+        self._transcript: list[bytes] | None = [] if held.task.claim else None
+        self._transcript_bytes = 0
+
+    @property
+    def overhead_ms(self) -> float:
+        """What was added before the provider's first answer, in milliseconds."""
+        return (self._sent_s - self.held.task.started_s) * 1000
+
+    def client_left(self) -> None:
+        """Note that nobody listens any more and drop the provider's connection at once."""
+        self._client_left = True
+        self._response.close()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Give bytes to relay as they come, until the provider ends, breaks off or the client leaves.
+
+        Nothing is retried after the first byte: a break becomes the terminal error event of `finish`.
+        """
+        stream, response, desk = self._stream, self._response, self._runtime.desk
+        call_id = self.held.task.id
+        try:
+            while not self._client_left:
+                data = await response.read_some()
+                if not data:
+                    break
+                relayed = stream.feed(data)
+                if relayed:
+                    if self._first_s is None:
+                        self._first_s = time.perf_counter()
+                    if self._transcript is not None:
+                        self._keep(relayed)
+                    desk.progressed(call_id, stream.relayed_tokens)
+                    yield relayed
+                if stream.finished or stream.failure is not None:
+                    break
+        except UpstreamFailure as failure:
+            self._broken = failure
+
+    async def finish(self) -> bytes:
+        """Settle, then give the last bytes: usage, a terminal error if there was one, `[DONE]`.
+
+        Raises: OutcomeUnknown (the resolver settles from the last checkpoint).
+        """
+        failure = self._stream.failure or self._broken
+        if failure is None and not self._stream.finished and not self._client_left:
+            failure = UpstreamInvalid("The provider ended its answer early.")
+        self._release(complete=failure is None and not self._client_left)
+        outcome, closing = self._outcome(failure)
+        await self._runtime.desk.settle(outcome)
+        return closing
+
+    def _release(self, *, complete: bool) -> None:
+        """Keep the provider's connection for the next call if its answer was read to the end."""
+        if complete and self._response.at_end():
+            self._response.release()
+        else:
+            self._response.close()
+
+    def _outcome(self, failure: UpstreamFailure | None) -> tuple[Outcome, bytes]:
+        usage = self._usage(complete=failure is None and not self._client_left)
+        price, markup_bp = self.held.price, self.held.task.caller.markup_bp
+        charge_ucr = price.charge_ucr(usage, markup_bp) if usage else 0
+        closing = self._stream.closing_bytes(usage=usage, charge_ucr=charge_ucr, failure=failure)
+        state, reason = _end_state(failure, left=self._client_left, delivered=usage is not None)
+        complete = state == "succeeded"
+        answer = None
+        if complete and self._transcript is not None:
+            answer = seal_answer(
+                b"".join([*self._transcript, closing]), call_id=self.held.task.id.bytes
+            )
+        outcome = _outcome(
+            self.held,
+            usage,
+            state=state,
+            reason=reason,
+            http_status=200,
+            sent_s=self._sent_s,
+            first_s=self._first_s,
+            answer=answer,
+            media_type=STREAM_TYPE,
+        )
+        return outcome, closing
+
+    def _usage(self, *, complete: bool) -> ChatUsage | None:
+        """Give what was used: the provider's figure, at least what was relayed; None if nothing was delivered."""
+        reported, relayed = self._stream.usage, self._stream.relayed_tokens
+        if complete and reported is not None:
+            return reported
+        if relayed == 0:
+            return reported if complete else None
+        counted = min(relayed, self.held.output_ceiling)
+        if reported is not None:
+            output_tokens = max(reported.output_tokens, counted)
+            return msgspec.structs.replace(reported, output_tokens=output_tokens)
+        return ChatUsage(
+            input_tokens=self.held.input_estimate, output_tokens=counted, source="counted"
+        )
+
+    def _keep(self, relayed: bytes) -> None:
+        assert self._transcript is not None
+        self._transcript_bytes += len(relayed)
+        if self._transcript_bytes <= LONGEST_ANSWER_BYTES:
+            self._transcript.append(relayed)
+        else:
+            self._transcript = None
+
+
+async def _call(runtime: Runtime, held: HeldChat) -> Reply:
+    upstream = held.priced.upstream
+    request = upstream.provider.build_chat(held.task.request, _target(held))
+    response = await runtime.transport.send(upstream, request)
+    body = await response.read()
+    if response.status != 200:
+        raise upstream.provider.parse_error(response.status, response.headers, body)
+    return upstream.provider.parse_chat(response.status, response.headers, body)
+
+
+def _target(held: HeldChat) -> Target:
+    route = held.priced.route
+    return Target(
+        model=route.model,
+        max_output_tokens=held.max_tokens,
+        drop_parameters=route.drop_parameters,
+    )
+
+
+def _watch(runtime: Runtime, held: HeldChat, *, relayed: "Callable[[], int]") -> None:
+    task = held.task
+    runtime.desk.watch(
+        OpenCall(
+            id=task.id,
+            workspace_id=task.caller.workspace_id,
+            limiter_key=task.caller.limiter_key,
+            born_s=time.monotonic(),
+            relayed_tokens=relayed,
+        )
+    )
+
+
+async def _settle_reply(
+    runtime: Runtime, held: HeldChat, reply: Reply, sent_s: float, answered_s: float
+) -> SettleVerdict:
+    usage = reply.usage or ChatUsage(
+        input_tokens=held.input_estimate,
+        output_tokens=min(reply.counted_tokens, held.output_ceiling),
+        source="counted",
+    )
+    answer = None
+    if held.task.claim is not None:
+        answer = seal_answer(reply.body, call_id=held.task.id.bytes)
+    return await runtime.desk.settle(
+        _outcome(
+            held,
+            usage,
+            state="succeeded",
+            reason="",
+            http_status=200,
+            sent_s=sent_s,
+            first_s=answered_s,
+            answer=answer,
+            media_type=JSON_TYPE,
+        )
+    )
+
+
+async def _void(runtime: Runtime, held: HeldChat, error: BaseException, sent_s: float) -> None:
+    """Release the hold of a call that delivered nothing; its Idempotency-Key is free again."""
+    failed = isinstance(error, UpstreamFailure)
+    cancelled = isinstance(error, asyncio.CancelledError)
+    await runtime.desk.settle(
+        _outcome(
+            held,
+            None,
+            state="cancelled" if cancelled else "failed",
+            reason=error.code if failed else type(error).__name__,
+            http_status=error.status if failed else 500,
+            sent_s=sent_s,
+            first_s=None,
+            answer=None,
+            media_type="",
+        )
+    )
+
+
+def _end_state(failure: UpstreamFailure | None, *, left: bool, delivered: bool) -> tuple[str, str]:
+    if left:
+        return "cancelled", "client_left"
+    if failure is not None:
+        return ("interrupted" if delivered else "failed"), failure.code
+    return "succeeded", ""
+
+
+def _outcome(  # noqa: PLR0913  one row of the usage table has this many sources
+    held: HeldChat,
+    usage: ChatUsage | None,
+    *,
+    state: str,
+    reason: str,
+    http_status: int,
+    sent_s: float,
+    first_s: float | None,
+    answer: bytes | None,
+    media_type: str,
+) -> Outcome:
+    """Put together what the settle statement writes; without usage nothing is charged and the hold is released."""
+    now_s = time.perf_counter()
+    caller = held.task.caller
+    used = usage or ChatUsage(input_tokens=0, output_tokens=0, source="none")
+    return Outcome(
+        id=held.task.id,
+        workspace_id=caller.workspace_id,
+        ledger_kind="usage" if usage else "void",
+        charge_ucr=held.price.charge_ucr(usage, caller.markup_bp) if usage else 0,
+        cost_ucr=held.price.cost_ucr(usage) if usage else 0,
+        state=state,
+        reason=reason,
+        http_status=http_status,
+        input_tokens=used.input_tokens,
+        cached_input_tokens=used.cached_input_tokens,
+        cache_write_tokens=used.cache_write_tokens,
+        output_tokens=used.output_tokens,
+        reasoning_tokens=used.reasoning_tokens,
+        usage_source=used.source,
+        latency_ms=round((now_s - sent_s) * 1000),
+        first_byte_ms=round(((first_s or now_s) - sent_s) * 1000),
+        capped=caller.spend_cap_ucr is not None and caller.app_key_id is not None,
+        keep_answer=state == "succeeded" and held.task.claim is not None,
+        answer=answer,
+        answer_media_type=media_type,
+    )

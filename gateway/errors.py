@@ -1,0 +1,80 @@
+"""The gateway's leaves of the error tree."""
+
+from studio.core.errors import Conflict, GatewayError, Unavailable
+
+
+class NoProvider(Unavailable):
+    """No provider is configured for what was asked."""
+
+    code = "no_provider"
+    retryable = False
+
+
+class NoPrice(Unavailable):
+    """The model has no price, and nothing is ever free by accident."""
+
+    code = "no_price"
+    retryable = False
+
+
+class InsufficientCredits(GatewayError):
+    """The wallet does not afford the call. Nothing was held."""
+
+    code = "insufficient_credits"
+    status = 402
+
+
+class WalletFrozen(GatewayError):
+    """The wallet is frozen (a dispute, or staff)."""
+
+    code = "wallet_frozen"
+    status = 402
+
+
+class KeyBudgetSpent(GatewayError):
+    """The app key's spend cap is used up."""
+
+    code = "key_budget_spent"
+    status = 402
+
+
+class UserKeyNeeded(GatewayError):
+    """The workspace is on the tier byok, and the request brings no provider key of its own."""
+
+    code = "user_key_needed"
+    status = 402
+
+
+class LedgerUnavailable(Unavailable):
+    """The database did not take the hold in time. Nothing was sent to a provider."""
+
+    code = "ledger_unavailable"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, headers={"Retry-After": "2"})
+
+
+class OutcomeUnknown(Unavailable):
+    """The provider answered but the database did not take the settle in time; it will be settled, once."""
+
+    code = "outcome_unknown"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, headers={"Retry-After": "60"})
+
+
+class IdempotencyConflict(Conflict):
+    """The same Idempotency-Key is being served right now, or its answer is not known yet."""
+
+    code = "idempotency_conflict"
+    retryable = True
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, headers={"Retry-After": "2"})
+
+
+class IdempotencyMismatch(GatewayError):
+    """The Idempotency-Key was used with another body or path."""
+
+    code = "idempotency_mismatch"
+    status = 422

@@ -1,0 +1,225 @@
+"""Rate and concurrency of callers, exact across processes: one Lua call in Redis for a batch of requests.
+
+The rate is GCRA (a leaky bucket as meter): `limit` requests may come at once, one more every window/limit. When Redis
+does not answer, each process counts on its own: neither open nor closed, and money is never decided here.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import redis.asyncio
+from redis.exceptions import NoScriptError, RedisError
+
+from gateway.batch import Batcher
+from studio.accounts.callers import Caller
+
+logger = logging.getLogger(__name__)
+
+_SCRIPT = Path(__file__).with_name("limiter.lua").read_text()
+_MICROSECONDS = 1_000_000
+_RETRY_REDIS_AFTER_S = 1.0
+_RELEASE_WITHIN_S = 0.02
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Caller).decode
+
+
+class Admission(msgspec.Struct, frozen=True, kw_only=True):
+    """What the limiter says of one request. `reset_at` is Unix seconds, `retry_after_s` whole seconds.
+
+    `state`: ok, rate, concurrency, or missing (no copy of this credential: identify it and ask again).
+    """
+
+    state: str
+    caller: Caller | None
+    limit: int
+    remaining: int
+    reset_at: int
+    retry_after_s: int
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """One request to count. With `caller` None the copy under `digest` is used."""
+
+    request_id: str
+    digest: bytes
+    caller: Caller | None
+    keep_copy: bool = True
+
+
+class Limiter:
+    """The process's view of the shared limiter."""
+
+    def __init__(self, client: "redis.asyncio.Redis[bytes]") -> None:
+        self._client = client
+        self._sha = ""
+        self._batcher: Batcher[Ask, Admission] = Batcher(self._flush, limit=128)
+        self._releases: list[tuple[str, str]] = []
+        self._extensions: list[tuple[str, str]] = []
+        self._releaser: asyncio.TimerHandle | None = None
+        self._background: set[asyncio.Task[Any]] = set()
+        self._down_until = 0.0
+        self._local = LocalLimiter()
+
+    async def ask(self, ask: Ask) -> Admission:
+        """Count one request. Without Redis the local count answers, or `missing` if the caller is not known yet."""
+        if time.monotonic() >= self._down_until:
+            try:
+                return await self._batcher.submit(ask)
+            except (RedisError, OSError, TimeoutError) as error:
+                self._down_until = time.monotonic() + _RETRY_REDIS_AFTER_S
+                logger.warning("limiter without Redis for a while: %s", type(error).__name__)
+        return self._local.ask(ask)
+
+    def release(self, caller: Caller, request_id: str) -> None:
+        """Give back the request's concurrent place; it travels with the next batch, or alone within 20 ms."""
+        self._local.release(caller.limiter_key, request_id)
+        self._releases.append((caller.limiter_key, request_id))
+        if self._releaser is None:
+            loop = asyncio.get_running_loop()
+            self._releaser = loop.call_later(_RELEASE_WITHIN_S, self._release_alone)
+
+    async def extend(self, places: Sequence[tuple[str, str]]) -> None:
+        """Keep the places of long calls, as (limiter key, request id)."""
+        self._extensions.extend(places)
+        await self._release_now()
+
+    async def close(self) -> None:
+        """Send what is left and close the connection."""
+        if self._releaser is not None:
+            self._releaser.cancel()
+        await self._batcher.close()
+        await self._release_now()
+        await self._client.aclose()
+
+    def _release_alone(self) -> None:
+        self._releaser = None
+        if self._releases:
+            task = asyncio.get_running_loop().create_task(self._release_now())
+            self._background.add(task)
+            task.add_done_callback(self._background.discard)
+
+    async def _release_now(self) -> None:
+        if time.monotonic() < self._down_until:
+            self._releases.clear()
+            self._extensions.clear()
+            return
+        try:
+            await self._flush([])
+        except (RedisError, OSError, TimeoutError) as error:
+            logger.warning("limiter could not release: %s", type(error).__name__)
+
+    async def _flush(self, asks: list[Ask]) -> list[Admission]:
+        releases, self._releases = self._releases, []
+        extensions, self._extensions = self._extensions, []
+        arguments: list[Any] = [len(releases)]
+        for key, request_id in releases:
+            arguments += (key, request_id)
+        arguments.append(len(extensions))
+        for key, request_id in extensions:
+            arguments += (key, request_id)
+        arguments.append(len(asks))
+        for ask in asks:
+            arguments += _ask_arguments(ask)
+        try:
+            rows = await self._evaluate(arguments)
+        except (RedisError, OSError, TimeoutError):
+            self._releases[:0] = releases
+            raise
+        return [_admission(row, ask) for row, ask in zip(rows, asks, strict=True)]
+
+    async def _evaluate(self, arguments: list[Any]) -> list[list[Any]]:
+        try:
+            if not self._sha:
+                raise NoScriptError
+            rows: list[list[Any]] = await self._client.execute_command(
+                "EVALSHA", self._sha, 0, *arguments
+            )
+        except NoScriptError:
+            self._sha = await self._client.script_load(_SCRIPT)
+            rows = await self._client.execute_command("EVALSHA", self._sha, 0, *arguments)
+        return rows
+
+
+def _ask_arguments(ask: Ask) -> tuple[str | bytes | int, ...]:
+    caller = ask.caller
+    if caller is None:
+        return (ask.request_id, ask.digest, "cached", "", 0, 0, 0)
+    return (
+        ask.request_id,
+        ask.digest,
+        _encode(caller) if ask.keep_copy else "",
+        caller.limiter_key,
+        caller.request_limit,
+        caller.window_s * _MICROSECONDS,
+        caller.concurrency_limit,
+    )
+
+
+def _admission(row: list[Any], ask: Ask) -> Admission:
+    state = row[0].decode()
+    caller = ask.caller
+    if caller is None and state != "missing":
+        caller = _decode(row[1])
+    return Admission(
+        state=state,
+        caller=caller,
+        limit=caller.request_limit if caller else 0,
+        remaining=max(0, row[2]),
+        reset_at=-(-int(row[3]) // _MICROSECONDS),
+        retry_after_s=max(1, -(-int(row[4]) // _MICROSECONDS)),
+    )
+
+
+class LocalLimiter:
+    """The same two limits counted by this process alone, for as long as Redis is away."""
+
+    _MOST_KEYS = 10_000
+
+    def __init__(self) -> None:
+        self._due: dict[str, float] = {}
+        self._open: dict[str, set[str]] = {}
+
+    def ask(self, ask: Ask) -> Admission:
+        """Count one request; `missing` if the caller must be identified first."""
+        caller = ask.caller
+        if caller is None:
+            return Admission(
+                state="missing", caller=None, limit=0, remaining=0, reset_at=0, retry_after_s=1
+            )
+        if len(self._due) > self._MOST_KEYS:
+            self._due.clear()
+        now = time.time()
+        interval = caller.window_s / caller.request_limit
+        due = max(self._due.get(caller.limiter_key, 0.0), now)
+        spent = due - now + interval
+        places = self._open.setdefault(caller.limiter_key, set())
+        state = "ok"
+        if spent > caller.window_s:
+            state = "rate"
+        elif len(places) >= caller.concurrency_limit:
+            state = "concurrency"
+        else:
+            places.add(ask.request_id)
+            due += interval
+            self._due[caller.limiter_key] = due
+        return Admission(
+            state=state,
+            caller=caller,
+            limit=caller.request_limit,
+            remaining=max(0, int((caller.window_s - (due - now)) / interval)),
+            reset_at=int(due) + 1,
+            retry_after_s=max(1, int(spent - caller.window_s) + 1),
+        )
+
+    def release(self, limiter_key: str, request_id: str) -> None:
+        """Give back a place."""
+        places = self._open.get(limiter_key)
+        if places is not None:
+            places.discard(request_id)
+            if not places:
+                del self._open[limiter_key]

@@ -1,0 +1,68 @@
+"""From a resolved route to what a call needs: adaptor, address, key, and a finite price."""
+
+import msgspec
+from django.conf import settings
+
+from billing.pricing import ChatPrice, PriceBookSnapshot
+from gateway.catalogue.snapshot import Resolution, Route
+from gateway.errors import NoPrice, NoProvider
+from gateway.providers import find_provider
+from gateway.transport import Upstream
+
+_SANDBOX_KEY = "sandbox"
+
+
+class PricedRoute(msgspec.Struct, frozen=True, kw_only=True):
+    """A route that may be called: it has a provider we can reach and a price."""
+
+    route: Route
+    upstream: Upstream
+    price: ChatPrice
+
+
+class Upstreams:
+    """The providers as this process may reach them, read once from the settings."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Upstream | None] = {}
+
+    def get(self, slug: str) -> Upstream:
+        """Give the provider's adaptor, address and our key.
+
+        Without a key of ours the sandbox stands in, where one is configured. Raises: NoProvider.
+        """
+        if slug not in self._known:
+            self._known[slug] = _configured(slug)
+        upstream = self._known[slug]
+        if upstream is None:
+            raise NoProvider(f"No provider is configured for this model ({slug}).")
+        return upstream
+
+
+def _configured(slug: str) -> Upstream | None:
+    provider = find_provider(slug)
+    if provider is None:
+        return None
+    key = settings.PROVIDER_KEYS.get(slug, "")
+    if key:
+        base_url = settings.PROVIDER_BASE_URLS.get(slug, provider.default_base_url)
+        return Upstream(provider=provider, base_url=base_url, key=key, sandbox=False)
+    if settings.SANDBOX_URL:
+        base_url = f"{settings.SANDBOX_URL.rstrip('/')}/{slug}/v1"
+        return Upstream(provider=provider, base_url=base_url, key=_SANDBOX_KEY, sandbox=True)
+    return None
+
+
+def priced_route(
+    resolution: Resolution, *, upstreams: Upstreams, book: PriceBookSnapshot
+) -> PricedRoute:
+    """Pick the resolution's first route that can be called.
+
+    Raises: NoProvider, NoPrice (never free).
+    """
+    route = resolution.routes[0]
+    upstream = upstreams.get(route.provider)
+    price = book.chat(route.provider, route.model)
+    if price is None:
+        raise NoPrice(f'Model "{route.model}" has no price and cannot be called.')
+    return PricedRoute(route=route, upstream=upstream, price=price)

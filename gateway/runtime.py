@@ -1,0 +1,129 @@
+"""What one process holds open on the proxy path: made in the running loop, after fork, closed on shutdown.
+
+Nothing here is needed by another process, and everything can be lost at any time.
+"""
+
+import asyncio
+import gc
+import logging
+from collections.abc import Awaitable, Callable
+
+import redis.asyncio
+from django.conf import settings
+from psycopg_pool import AsyncConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from gateway.access_log import AccessLog
+from gateway.calls import CallDesk
+from gateway.catalogue.snapshot import CatalogueSnapshot
+from gateway.limiter import Limiter
+from gateway.refusals import RefusalCounter
+from gateway.routing import Upstreams
+from gateway.transport import Transport
+from gateway.world import World, read_world
+
+logger = logging.getLogger(__name__)
+
+_WORLD_EVERY_S = 1.0
+_BEAT_EVERY_S = 2.0
+_REFUSALS_EVERY_S = 5.0
+_REDIS_PATIENCE_S = 0.5
+_GC_THRESHOLDS = (20_000, 50, 100)
+"""Fewer collections: long-lived objects are frozen at start, requests leave little that is cyclic (performance.md)."""
+
+
+def conninfo() -> str:
+    """Give libpq's address of the database the settings name, without Django's own options."""
+    database = settings.DATABASES["default"]
+    parts = {
+        "host": database.get("HOST"),
+        "port": database.get("PORT"),
+        "user": database.get("USER"),
+        "password": database.get("PASSWORD"),
+        "dbname": database.get("NAME"),
+    }
+    return " ".join(f"{name}='{value}'" for name, value in parts.items() if value)
+
+
+class Runtime:
+    """The process's connections, batchers, catalogue and background work."""
+
+    def __init__(self) -> None:
+        self.access_log = AccessLog()
+        self.upstreams = Upstreams()
+        self.transport = Transport()
+        self.desk = CallDesk(conninfo())
+        self.pool = AsyncConnectionPool(
+            conninfo(),
+            min_size=0,
+            max_size=8,
+            open=False,
+            timeout=5,
+            kwargs={"autocommit": True, "application_name": "studio-pool"},
+        )
+        self.limiter = Limiter(
+            redis.asyncio.Redis.from_url(
+                settings.REDIS_URL,
+                socket_timeout=_REDIS_PATIENCE_S,
+                socket_connect_timeout=_REDIS_PATIENCE_S,
+                retry=Retry(NoBackoff(), 1),
+                health_check_interval=0,
+            )
+        )
+        self.refusals = RefusalCounter(self.pool)
+        self.world: World
+        self._background: list[asyncio.Task[None]] = []
+
+    @property
+    def catalogue(self) -> CatalogueSnapshot:
+        """The catalogue as of a second ago."""
+        return self.world.catalogue
+
+    async def open(self) -> None:
+        """Read the catalogue, open what needs the loop and start the background work."""
+        self.world = await asyncio.to_thread(read_world, None)
+        self.access_log.open()
+        await self.pool.open()
+        self._every(_WORLD_EVERY_S, self._refresh_world)
+        self._every(_BEAT_EVERY_S, self._beat)
+        self._every(_REFUSALS_EVERY_S, self.refusals.flush)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*_GC_THRESHOLDS)
+
+    async def close(self) -> None:
+        """Stop the background work, let queued statements finish, close every connection."""
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self.refusals.flush()
+        await self.desk.close()
+        await self.limiter.close()
+        await self.transport.close()
+        await self.pool.close()
+        await self.access_log.close()
+
+    async def _beat(self) -> None:
+        places = await self.desk.beat()
+        if places:
+            await self.limiter.extend(places)
+
+    async def _refresh_world(self) -> None:
+        self.world = await asyncio.to_thread(read_world, self.world)
+
+    def _every(self, pause_s: float, work: Callable[[], Awaitable[None]]) -> None:
+        async def forever() -> None:
+            while True:
+                await asyncio.sleep(pause_s)
+                await _guarded(work)
+
+        self._background.append(asyncio.get_running_loop().create_task(forever()))
+
+
+async def _guarded(work: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await work()
+    except Exception:
+        # Background work is tried again at its next turn; one failure must not end it.
+        logger.exception("background work failed")

@@ -1,0 +1,79 @@
+"""Headers that every answer carries, whichever door it leaves by."""
+
+import time
+
+from gateway.admission import Admitted
+from gateway.limiter import Admission
+from studio.core.money import ucr_to_credits
+
+SECURITY = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+EXPOSED = (
+    "X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, X-Credits-Held,"
+    " X-Credits-Charged, X-Credits-Remaining, X-Gateway-Overhead-Ms, X-Studio-Upstream, Deprecation,"
+    " Idempotent-Replayed"
+)
+PREFLIGHT = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-methods", b"GET, POST, PUT, PATCH, DELETE, OPTIONS"),
+    (
+        b"access-control-allow-headers",
+        b"authorization, content-type, idempotency-key, prefer, x-app-id, x-app-key, x-model-channel, x-session-token,"
+        b" x-user-id, x-user-openai-key, x-user-anthropic-key, x-user-xai-key, x-user-replicate-key,"
+        b" x-user-elevenlabs-key, x-stainless-arch, x-stainless-async, x-stainless-lang, x-stainless-os,"
+        b" x-stainless-package-version, x-stainless-retry-count, x-stainless-runtime, x-stainless-runtime-version,"
+        b" x-stainless-timeout",
+    ),
+    (b"access-control-max-age", b"86400"),
+    (b"vary", b"origin"),
+)
+
+Headers = list[tuple[bytes, bytes]]
+
+
+def limit_headers(admission: Admission) -> Headers:
+    """Say where the caller stands: `X-RateLimit-*`, the reset in Unix seconds."""
+    return [
+        (b"x-ratelimit-limit", b"%d" % admission.limit),
+        (b"x-ratelimit-remaining", b"%d" % admission.remaining),
+        (b"x-ratelimit-reset", b"%d" % admission.reset_at),
+    ]
+
+
+def origin_headers(origin: bytes | None, admitted: Admitted | None) -> Headers:
+    """Let the browser read the answer if the key allows its origin; any origin for bearer-only keys without a list."""
+    if origin is None:
+        return []
+    allowed = admitted.caller.allowed_origins if admitted else ()
+    if allowed and origin.decode("latin-1") not in allowed:
+        return [(b"vary", b"origin")]
+    return [
+        (b"access-control-allow-origin", origin if allowed else b"*"),
+        (b"access-control-expose-headers", EXPOSED.encode()),
+        (b"vary", b"origin"),
+    ]
+
+
+def credit_text(amount_ucr: int) -> str:
+    """Write micro-credits as credits with up to 6 places."""
+    return f"{ucr_to_credits(amount_ucr):f}"
+
+
+def paid_headers(
+    *, charged_ucr: int | None, remaining_ucr: int | None, overhead_ms: float
+) -> Headers:
+    """Say what a paid call cost and what is left, in credits."""
+    headers = [(b"x-gateway-overhead-ms", b"%.2f" % overhead_ms)]
+    if charged_ucr is not None:
+        headers.append((b"x-credits-charged", credit_text(charged_ucr).encode()))
+    if remaining_ucr is not None:
+        headers.append((b"x-credits-remaining", credit_text(remaining_ucr).encode()))
+    return headers
+
+
+def anonymous_limit(limit: int, window_s: int) -> Headers:
+    """Stand in where no limiter was asked (health, preflight): a full allowance."""
+    return [
+        (b"x-ratelimit-limit", b"%d" % limit),
+        (b"x-ratelimit-remaining", b"%d" % limit),
+        (b"x-ratelimit-reset", b"%d" % (int(time.time()) + window_s)),
+    ]

@@ -1,0 +1,174 @@
+"""Chat as both `studio` and `core` serve it: the same body, the same answer, another envelope for errors."""
+
+import asyncio
+import contextlib
+
+from gateway.admission import require_scope
+from gateway.chat import JSON_TYPE, STREAM_TYPE, ChatAnswer, ChatRelay, complete, open_stream
+from gateway.idempotency import StoredAnswer, look_up, read_claim
+from gateway.operations.chat import decode_chat, speaks_core
+from gateway.quoting import ChatTask
+from gateway.surfaces.answers import Headers, credit_text, paid_headers
+from gateway.surfaces.door import Answer, Request
+from gateway.surfaces.entry import entered, read_channel, read_labels
+from studio.core.errors import GatewayError, InvalidRequest
+
+_BODY_LIMIT_BYTES = 2 * 1024 * 1024
+_IDLE_S = 15
+_KEEP_ALIVE = b": keep-alive\n\n"
+
+
+class UnsupportedMediaType(GatewayError):
+    """The body is not declared as JSON."""
+
+    code = "unsupported_media_type"
+    status = 415
+
+
+async def chat(request: Request) -> Answer | None:
+    """Serve POST /v1/chat and POST /v1/chat/completions, plain or streamed."""
+    async with entered(request, "chat") as admitted:
+        caller = admitted.caller
+        require_scope(caller, "chat")
+        _check_media_type(request)
+        body = await request.read_body(_BODY_LIMIT_BYTES)
+        wanted = decode_chat(body)
+        if speaks_core(wanted):
+            request.surface = "core"
+        _refuse_user_keys(request)
+        labels = read_labels(request, caller)
+        claim = read_claim(
+            request.headers.get(b"idempotency-key"), caller=caller, route=request.path, body=body
+        )
+        if claim is not None:
+            stored = await look_up(
+                request.runtime.pool, claim, workspace_id=caller.workspace_id
+            )
+            if stored is not None:
+                return _replayed(stored)
+        task = ChatTask(
+            id=request.id,
+            caller=caller,
+            surface=request.surface,
+            channel=read_channel(request, caller),
+            app_id=labels.app_id,
+            user_ref=labels.user_ref,
+            request=wanted,
+            body_bytes=len(body),
+            claim=claim,
+            started_s=request.started,
+        )
+        if wanted.stream:
+            await _stream(request, task)
+            return None
+        return _answer(request, await complete(request.runtime, task))
+
+
+async def _stream(request: Request, task: ChatTask) -> None:
+    """Relay a streamed chat; what the client does meanwhile is watched by one task."""
+    relay = await open_stream(request.runtime, task)
+    closing = b""
+    watcher = asyncio.create_task(_watch(request, relay))
+    pulse = _Pulse(request)
+    try:
+        await request.start(200, _stream_headers(request, relay))
+        async for data in relay.chunks():
+            pulse.beat()
+            await request.send(data)
+    finally:
+        pulse.stop()
+        closing = await relay.finish()
+        watcher.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watcher
+    await request.send(closing, more=False)
+
+
+async def _watch(request: Request, relay: ChatRelay) -> None:
+    await request.wait_for_disconnect()
+    relay.client_left()
+
+
+class _Pulse:
+    """Send a comment when a stream has been idle for 15 s, so that nothing between us and the client hangs up."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._loop = asyncio.get_running_loop()
+        self._last_s = self._loop.time()
+        self._timer = self._loop.call_later(_IDLE_S, self._check)
+        self._sending: asyncio.Task[None] | None = None
+
+    def beat(self) -> None:
+        """Note that something was sent."""
+        self._last_s = self._loop.time()
+
+    def stop(self) -> None:
+        """Send no more comments."""
+        self._timer.cancel()
+
+    def _check(self) -> None:
+        idle_s = self._loop.time() - self._last_s
+        if idle_s >= _IDLE_S:
+            self._sending = self._loop.create_task(self._request.send(_KEEP_ALIVE))
+            self._last_s = self._loop.time()
+            idle_s = 0
+        self._timer = self._loop.call_later(_IDLE_S - idle_s, self._check)
+
+
+def _answer(request: Request, answer: ChatAnswer) -> Answer:
+    headers = paid_headers(
+        charged_ucr=answer.charged_ucr,
+        remaining_ucr=answer.remaining_ucr,
+        overhead_ms=answer.overhead_ms,
+    )
+    _say_upstream(request, headers, sandbox=answer.sandbox, deprecation=answer.deprecation)
+    return Answer(body=answer.body, headers=headers)
+
+
+def _stream_headers(request: Request, relay: ChatRelay) -> Headers:
+    held = relay.held
+    headers = paid_headers(charged_ucr=None, remaining_ucr=None, overhead_ms=relay.overhead_ms)
+    headers += [
+        (b"content-type", STREAM_TYPE.encode()),
+        (b"cache-control", b"no-cache, no-transform"),
+        (b"x-accel-buffering", b"no"),
+        (b"x-credits-held", credit_text(held.held_ucr).encode()),
+    ]
+    sandbox = held.priced.upstream.sandbox
+    _say_upstream(request, headers, sandbox=sandbox, deprecation=held.deprecation)
+    return headers
+
+
+def _say_upstream(
+    request: Request, headers: Headers, *, sandbox: bool, deprecation: str
+) -> None:
+    if sandbox:
+        request.upstream = "sandbox"
+        headers.append((b"x-studio-upstream", b"sandbox"))
+    if deprecation:
+        headers.append((b"deprecation", deprecation.encode()))
+
+
+def _replayed(stored: StoredAnswer) -> Answer:
+    return Answer(
+        status=stored.status,
+        body=stored.body,
+        media_type=(stored.media_type or JSON_TYPE).encode(),
+        headers=[(b"idempotent-replayed", b"true")],
+    )
+
+
+def _check_media_type(request: Request) -> None:
+    media_type = request.headers.get(b"content-type", b"application/json")
+    if media_type.split(b";", 1)[0].strip().lower() != b"application/json":
+        raise UnsupportedMediaType("Send the request as application/json.")
+
+
+def _refuse_user_keys(request: Request) -> None:
+    """Refuse a provider key of the caller's own rather than charge for what it was meant to pay."""
+    for name in request.headers:
+        if name.startswith(b"x-user-") and name.endswith(b"-key"):
+            raise InvalidRequest(
+                f"{name.decode('latin-1')}: provider keys by header are not supported yet."
+            )

@@ -1,0 +1,109 @@
+"""What every handler of the fast door does first: admit the caller, read its labels and its channel."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from gateway.admission import Admitted, Refused, admit, client_address, leave
+from gateway.limiter import Admission
+from gateway.providers.base import UpstreamFailure
+from gateway.refusals import Refusal
+from gateway.surfaces.answers import limit_headers
+from gateway.surfaces.door import Request
+from studio.accounts.callers import Caller
+from studio.core.errors import Forbidden, GatewayError, InvalidRequest
+
+_LONGEST_LABEL = 200
+
+
+class Labels(msgspec.Struct, frozen=True):
+    """Who the request says it is for. Labels only: they never change rights, price or workspace."""
+
+    app_id: str
+    user_ref: str
+
+
+@asynccontextmanager
+async def entered(request: Request, operation: str) -> AsyncIterator[Admitted]:
+    """Admit the caller for the time of the block; count the request if it is refused before a call.
+
+    Raises: Unauthenticated, RateLimited, Forbidden (origin).
+    """
+    address = client_address(request.raw_headers, request.peer)
+    limiter = request.runtime.limiter
+    admitted = await admit(
+        limiter, request.raw_headers, request_id=str(request.id), address=address
+    )
+    request.common = limit_headers(admitted.admission)
+    if isinstance(admitted, Refused):
+        _count(request, admitted.admission, operation, admitted.error)
+        raise admitted.error
+    request.admitted = admitted
+    try:
+        _check_origin(request, admitted.caller)
+        yield admitted
+    except UpstreamFailure:
+        raise
+    except GatewayError as error:
+        _count(request, admitted.admission, operation, error)
+        raise
+    finally:
+        leave(limiter, admitted.caller, str(request.id))
+
+
+def read_labels(request: Request, caller: Caller) -> Labels:
+    """Read `x-app-id` and `x-user-id`; a key that is bound to an app, or a token to a user, keeps its own.
+
+    Raises: InvalidRequest if a label is not printable text of at most 200 characters.
+    """
+    app_id = caller.app_id or _label(request, b"x-app-id") or "unknown"
+    user_ref = _label(request, b"x-user-id")
+    if caller.credential == "jwt" or not user_ref:
+        user_ref = caller.user_ref
+    return Labels(app_id, user_ref)
+
+
+def read_channel(request: Request, caller: Caller) -> str:
+    """Give the channel the request names, else the session's, else stable. The catalogue judges the name."""
+    header = request.headers.get(b"x-model-channel")
+    if header is not None:
+        return header.decode("latin-1")
+    return caller.channel or "stable"
+
+
+def _label(request: Request, name: bytes) -> str:
+    value = request.headers.get(name)
+    if value is None:
+        return ""
+    try:
+        text = value.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(f"{name.decode()} must be UTF-8 text.") from error
+    if len(text) > _LONGEST_LABEL or not text.isprintable():
+        raise InvalidRequest(f"{name.decode()} may have at most 200 printable characters.")
+    return text
+
+
+def _check_origin(request: Request, caller: Caller) -> None:
+    if request.origin is None or not caller.allowed_origins:
+        return
+    if request.origin.decode("latin-1") not in caller.allowed_origins:
+        raise Forbidden("This key may not be used from this origin.")
+
+
+def _count(request: Request, admission: Admission, operation: str, error: GatewayError) -> None:
+    caller = admission.caller
+    if caller is None or not caller.workspace_id:
+        return
+    request.runtime.refusals.count(
+        Refusal(
+            workspace_id=caller.workspace_id,
+            app_key_id=caller.app_key_id,
+            app_id=caller.app_id or "unknown",
+            surface=request.surface,
+            operation=operation,
+            reason=error.code,
+            http_status=error.status,
+        )
+    )

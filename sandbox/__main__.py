@@ -1,0 +1,60 @@
+"""`python -m sandbox --host 127.0.0.1 --port 9100`: serve the doubles until told to stop.
+
+Port 0 takes a free one; the line on standard output says which, and is written once calls can be made.
+"""
+
+import argparse
+import socket
+import sys
+
+import uvicorn
+
+from sandbox.app import Sandbox
+from sandbox.connection import SandboxProtocol
+
+BACKLOG = 4096
+KEEP_ALIVE_S = 75
+
+
+def main() -> int:
+    """Run the command. Returns: the exit code, 1 when the address cannot be had."""
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description="Doubles of the providers.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=9100)
+    options = parser.parse_args()
+    try:
+        listener = _listen(options.host, options.port)
+    except OSError as error:
+        sys.stderr.write(f"sandbox: cannot listen on {options.host}:{options.port}: {error.strerror}\n")
+        return 1
+    port = listener.getsockname()[1]
+    sys.stdout.write(f"sandbox ready at http://{options.host}:{port}\n")
+    sys.stdout.flush()
+    config = uvicorn.Config(
+        Sandbox(),
+        loop="uvloop",
+        http=SandboxProtocol,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=1,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind before uvicorn starts: it would report a taken port only in its log."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen(BACKLOG)
+    return listener
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""Both doors. Paths in `FAST` are served by plain ASGI handlers before Django; everything else is Django's.
+
+A route has one door: `tests/gateway/test_doors.py` checks that no path is in both. The process's runtime is made and
+closed with the ASGI lifespan, which Django does not know.
+"""
+
+import os
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio.settings")
+
+import django  # noqa: E402  the settings module must be named first
+
+django.setup()
+
+from django.core.handlers.asgi import ASGIHandler  # noqa: E402  needs django.setup()
+
+from gateway.runtime import Runtime  # noqa: E402
+from gateway.surfaces.chat import chat  # noqa: E402
+from gateway.surfaces.door import (  # noqa: E402
+    Answer,
+    Handler,
+    Receive,
+    Request,
+    Scope,
+    Send,
+    pass_through,
+    preflight_answer,
+)
+from gateway.surfaces.envelopes import surface_of  # noqa: E402
+from gateway.surfaces.studio.sessions import refresh, validate  # noqa: E402
+from studio.core.errors import MethodNotAllowed  # noqa: E402
+
+FAST: dict[str, dict[str, Handler]] = {
+    "/v1/chat": {"POST": chat},
+    "/v1/chat/completions": {"POST": chat},
+    "/v1/validate": {"POST": validate},
+    "/v1/validate/refresh": {"POST": refresh},
+}
+
+_django = ASGIHandler()
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve one ASGI connection: the lifespan, a request for the fast door, or one for Django."""
+    if scope["type"] == "lifespan":
+        await _lifespan(scope, receive, send)
+        return
+    if scope["type"] != "http":
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    methods = FAST.get(scope["path"])
+    surface = surface_of(scope["path"])
+    if surface is not None and scope["method"] == "OPTIONS":
+        await pass_through(scope, receive, send, handler=_preflight, surface=surface)
+    elif methods is not None and surface is not None:
+        handler = methods.get(scope["method"], _wrong_method)
+        await pass_through(scope, receive, send, handler=handler, surface=surface)
+    else:
+        await _django(scope, receive, send)
+
+
+async def _preflight(request: Request) -> Answer:
+    return preflight_answer()
+
+
+async def _wrong_method(request: Request) -> Answer:
+    allowed = ", ".join(FAST[request.path])
+    raise MethodNotAllowed(f"Use {allowed} here.", headers={"Allow": allowed})
+
+
+async def _lifespan(scope: Scope, receive: Receive, send: Send) -> None:
+    """Open the runtime before the first request and close it after the last."""
+    runtime: Runtime | None = None
+    while True:
+        message: Any = await receive()
+        if message["type"] == "lifespan.startup":
+            runtime = Runtime()
+            await runtime.open()
+            scope["state"]["runtime"] = runtime
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            if runtime is not None:
+                await runtime.close()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
