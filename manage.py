@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """`up` starts everything, `test` checks everything, any other word is a Django command.
 
-Runs with a plain Python 3.11 or newer: `.venv` is built from the locked requirements when it is missing or stale.
+Runs with a plain Python 3.11 or newer: `.venv` is built from the locked requirements when it is
+missing or stale.
 """
 
 import os
 import sys
 
-if sys.version_info < (3, 11):
+if sys.version_info < (3, 11):  # noqa: UP036  # a stranger may start it with any Python
     sys.exit("Studio needs Python 3.11 or newer; this is " + sys.version.split()[0] + ".")
 
 from studio.supervisor import bootstrap
@@ -18,7 +19,7 @@ def main() -> int:
     try:
         bootstrap.enter_venv(sys.argv)
     except bootstrap.BootstrapFailed as failure:
-        print(failure, file=sys.stderr)
+        sys.stderr.write(f"{failure}\n")
         return 1
     command = sys.argv[1] if len(sys.argv) > 1 else "help"
     # Imported here and not above: none of these exists before the venv does.

@@ -17,7 +17,7 @@ from gateway.limiter import Admission, Ask, Limiter
 from studio.accounts import queries
 from studio.accounts.callers import Caller
 from studio.accounts.credentials import Credential, read_credential
-from studio.accounts.errors import InvalidSession
+from studio.accounts.errors import InvalidToken
 from studio.core.errors import Forbidden, RateLimited, Unauthenticated
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -61,7 +61,7 @@ async def admit(
     assert caller is not None, "an identified caller comes with its admission"
     if caller.expires_at is not None and caller.expires_at <= time.time():
         leave(limiter, caller, request_id)
-        raise InvalidSession
+        raise InvalidToken
     if admission.state == "ok":
         return Admitted(caller=caller, admission=admission)
     return Refused(error=_limit_error(admission), admission=admission)

@@ -88,6 +88,10 @@ class Limiter:
         self._extensions.extend(places)
         await self._release_now()
 
+    async def ping(self) -> None:
+        """Ask Redis for a sign of life. Raises: RedisError, OSError."""
+        await self._client.execute_command("PING")
+
     async def close(self) -> None:
         """Send what is left and close the connection."""
         if self._releaser is not None:

@@ -31,12 +31,19 @@ class Upstreams:
 
         Without a key of ours the sandbox stands in, where one is configured. Raises: NoProvider.
         """
-        if slug not in self._known:
-            self._known[slug] = _configured(slug)
-        upstream = self._known[slug]
+        upstream = self._find(slug)
         if upstream is None:
             raise NoProvider(f"No provider is configured for this model ({slug}).")
         return upstream
+
+    def reaches(self, slug: str) -> bool:
+        """Say whether `get` would find the provider."""
+        return self._find(slug) is not None
+
+    def _find(self, slug: str) -> Upstream | None:
+        if slug not in self._known:
+            self._known[slug] = _configured(slug)
+        return self._known[slug]
 
 
 def _configured(slug: str) -> Upstream | None:

@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 
 from gateway.access_log import AccessLog
 from gateway.calls import CallDesk
-from gateway.catalogue.snapshot import CatalogueSnapshot
+from gateway.catalogue.snapshot import CatalogueSnapshot, Route
 from gateway.limiter import Limiter
 from gateway.refusals import RefusalCounter
 from gateway.routing import Upstreams
@@ -59,6 +59,7 @@ class Runtime:
             min_size=0,
             max_size=8,
             open=False,
+            check=AsyncConnectionPool.check_connection,
             timeout=5,
             kwargs={"autocommit": True, "application_name": "studio-pool"},
         )
@@ -79,6 +80,11 @@ class Runtime:
     def catalogue(self) -> CatalogueSnapshot:
         """The catalogue as of a second ago."""
         return self.world.catalogue
+
+    def can_call(self, route: Route) -> bool:
+        """Say whether a route has a provider that this process reaches and a price."""
+        priced = self.world.book.chat(route.provider, route.model) is not None
+        return priced and self.upstreams.reaches(route.provider)
 
     async def open(self) -> None:
         """Read the catalogue, open what needs the loop and start the background work."""

@@ -1,9 +1,10 @@
 """`python -m sandbox --host 127.0.0.1 --port 9100`: serve the doubles until told to stop.
 
-Port 0 takes a free one; the line on standard output says which, and is written once calls can be made.
+Port 0 takes a free one; the line on standard output says which, once calls can be made.
 """
 
 import argparse
+import contextlib
 import socket
 import sys
 
@@ -18,14 +19,18 @@ KEEP_ALIVE_S = 75
 
 def main() -> int:
     """Run the command. Returns: the exit code, 1 when the address cannot be had."""
-    parser = argparse.ArgumentParser(prog="python -m sandbox", description="Doubles of the providers.")
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox", description="Doubles of the providers."
+    )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=9100)
     options = parser.parse_args()
     try:
         listener = _listen(options.host, options.port)
     except OSError as error:
-        sys.stderr.write(f"sandbox: cannot listen on {options.host}:{options.port}: {error.strerror}\n")
+        sys.stderr.write(
+            f"sandbox: cannot listen on {options.host}:{options.port}: {error.strerror}\n"
+        )
         return 1
     port = listener.getsockname()[1]
     sys.stdout.write(f"sandbox ready at http://{options.host}:{port}\n")
@@ -37,12 +42,15 @@ def main() -> int:
         ws="none",
         lifespan="off",
         access_log=False,
+        proxy_headers=False,
         log_level="warning",
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=1,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    # uvicorn raises the signal again after a clean end; Ctrl-C needs no traceback.
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
     return 0
 
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Awaitable, Callable
 from types import MappingProxyType
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -37,7 +37,7 @@ class Sandbox:
         _, slug, *rest = path.split("/", 2)
         double = DOUBLES.get(slug)
         if double is None:
-            await _send_plain(send, self._own_reply(scope, path))
+            await _send_plain(send, await self._own_reply(scope, path))
             return
         headers = scope["headers"]
         entry = self._journal.open(scope["method"], path, scope["query_string"], headers)
@@ -59,13 +59,17 @@ class Sandbox:
         )
         await Delivery(send, connection, entry).deliver(double(request))
 
-    def _own_reply(self, scope: Message, path: str) -> Reply:
+    async def _own_reply(self, scope: Message, path: str) -> Reply:
         """Answer for the sandbox itself."""
         if path == "/health":
             return Reply(headers=_JSON, body=b'{"status":"ok"}')
         if path == "/_sandbox/requests" and scope["method"] == "GET":
-            query = parse_qs(scope["query_string"].decode("latin-1"))
-            found = self._journal.render(query.get("contains", [""])[0])
+            query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+            found = await self._journal.find(
+                query.get("contains", ""),
+                at_least=int(query.get("at_least", 0)),
+                settled="settled" in query,
+            )
             return Reply(headers=_JSON, body=msgspec.json.encode({"requests": found}))
         if path == "/_sandbox/requests" and scope["method"] == "DELETE":
             self._journal.clear()

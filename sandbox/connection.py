@@ -1,6 +1,7 @@
-"""One TCP connection, seen from inside: wait on it, learn at once that the caller left, or break it.
+"""One TCP connection from inside: wait on it, learn at once that the caller left, or break it.
 
-ASGI offers no way to abort a connection, so uvicorn's protocol class puts ours into the scope's `state`.
+ASGI has no way to abort a connection, so our protocol class puts a `Connection` into each scope's
+`state`.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _READ_BEFORE_RESET_S = 0.02
-"""Callers throw away what they have not read when the reset arrives; this lets them read what was sent."""
+"""Callers throw away what they have not read when a reset arrives; this lets them read it."""
 
 
 class Connection:
@@ -34,10 +35,13 @@ class Connection:
         _wake(self._waiter)
 
     async def pause(self, seconds: float | None) -> bool:
-        """Wait, or until the caller leaves; None waits for that alone. Returns: whether the caller is still there."""
+        """Wait, or until the caller leaves; None waits for that alone.
+
+        Returns: whether the caller is still there.
+        """
         if self.lost_at is not None:
             return False
-        # uvicorn stops reading after a large body, and a socket nobody reads never tells that its peer left.
+        # uvicorn stops reading after a large body, and an unread socket never tells of its end.
         if not self.transport.is_reading():
             self.transport.resume_reading()
         self._waiter = waiter = self._loop.create_future()
@@ -89,3 +93,9 @@ class SandboxProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
         if self._connection is not None:
             self._connection.mark_lost()
+
+    def shutdown(self) -> None:
+        """Stop at once: a double owes nobody the end of a slow answer."""
+        super().shutdown()
+        if not self.transport.is_closing():
+            self.transport.abort()

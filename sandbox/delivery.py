@@ -1,4 +1,7 @@
-"""A reply onto the wire, spoiled as its faults ask. It knows HTTP and server-sent events, and no provider."""
+"""A reply onto the wire, spoiled as its faults ask.
+
+It knows HTTP and server-sent events, and no provider.
+"""
 
 import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
@@ -12,7 +15,7 @@ from sandbox.messages import Headers, Reply
 Message: TypeAlias = MutableMapping[str, Any]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
-HTML = b"<!DOCTYPE html><html><head><title>Bad gateway</title></head><body><h1>502</h1></body></html>\n"
+HTML = b"<!DOCTYPE html><html><head><title>502</title></head><body>Bad gateway</body></html>\n"
 BAD_UTF8 = b"\xff\xfe\xc3("
 _EVENT_STREAM = (b"content-type", b"text/event-stream; charset=utf-8")
 

@@ -1,11 +1,14 @@
 """The words that ask a double to misbehave, in a header or inside a message.
 
-`x-sandbox-faults: latency_ms=200 status=429`, or `[[sandbox latency_ms=200 status=429]]` anywhere in the text of the
-last user message: a gateway forwards bodies and not headers. An unknown word is refused, never ignored.
+`x-sandbox-faults: latency_ms=200 status=429`, or `[[sandbox latency_ms=200 status=429]]` in the
+text of the last user message: a gateway forwards bodies and not headers. An unknown word is
+refused, never ignored.
 """
 
 import re
-from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
+
+import msgspec
 
 HEADER = b"x-sandbox-faults"
 DIRECTIVE = re.compile(r"\[\[sandbox\s+(.*?)\]\]", re.DOTALL)
@@ -15,9 +18,8 @@ class UnknownFault(ValueError):
     """The directive names no fault, or gives it a value of the wrong type."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Faults:
-    """What one request asked for. `at` words count server-sent events; README.md explains each."""
+class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one request asked for; README.md explains each word."""
 
     latency_ms: int = 0
     chunk_delay_ms: int = 0
@@ -51,9 +53,10 @@ class Faults:
 
 
 NO_FAULTS = Faults()
-_TYPES = {field.name: field.type for field in fields(Faults)}
-_BARE = {"hang": 0, "wrong_json": 2, "invalid_utf8": 2, "error_event": 3, "huge_line_bytes": 10_000_000}
-"""What an integer word means when it is given without a value."""
+_BARE: MappingProxyType[str, int | bool] = MappingProxyType(
+    {"hang": 0, "wrong_json": 2, "invalid_utf8": 2, "error_event": 3, "huge_line_bytes": 10_000_000}
+)
+"""What an integer word means without a value; any other bare word is a flag."""
 
 
 def faults_of(header: bytes | None, text: str) -> tuple[Faults, str]:
@@ -70,24 +73,15 @@ def faults_of(header: bytes | None, text: str) -> tuple[Faults, str]:
         text = DIRECTIVE.sub("", text).strip()
     if not words:
         return NO_FAULTS, text
-    return replace(NO_FAULTS, **dict(_value(word) for word in words)), text
-
-
-def _value(word: str) -> tuple[str, int | str | bool]:
-    name, separator, value = word.partition("=")
-    kind = _TYPES.get(name)
-    if kind is None:
-        raise UnknownFault(f"The sandbox has no fault named {name!r}.")
-    if kind is bool:
-        return name, True
-    if kind is str:
-        return name, value
-    if not separator and name in _BARE:
-        return name, _BARE[name]
     try:
-        return name, int(value)
-    except ValueError:
-        raise UnknownFault(f"The fault {name!r} wants a whole number, not {value!r}.") from None
+        return msgspec.convert(dict(map(_value, words)), Faults, strict=False), text
+    except msgspec.ValidationError as error:
+        raise UnknownFault(f"The sandbox cannot do {' '.join(words)}: {error}") from error
+
+
+def _value(word: str) -> tuple[str, str | int | bool]:
+    name, separator, value = word.partition("=")
+    return name, value if separator else _BARE.get(name, True)
 
 
 class FaultCounter:

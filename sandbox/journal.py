@@ -3,6 +3,7 @@
 Keys are shown as SHA-256 and their last four characters, never whole.
 """
 
+import asyncio
 import hashlib
 import time
 from collections import deque
@@ -11,6 +12,8 @@ from sandbox.messages import Headers, Json
 
 CAPACITY = 10_000
 KEPT_BODY_BYTES = 16_384
+PATIENCE_S = 10.0
+LOOK_AGAIN_S = 0.01
 
 _SHOWN_HEADERS = frozenset(
     (
@@ -19,11 +22,13 @@ _SHOWN_HEADERS = frozenset(
         *(b"openai-organization", b"openai-project", b"anthropic-version", b"anthropic-beta"),
     )
 )
-_CREDENTIALS = frozenset((b"authorization", b"x-api-key", b"xi-api-key", b"api-key", b"x-goog-api-key"))
+_CREDENTIALS = frozenset(
+    (b"authorization", b"x-api-key", b"xi-api-key", b"api-key", b"x-goog-api-key")
+)
 
 
 class Entry:
-    """One request and its fate. Kept raw and rendered only when it is read: writing it must cost nothing."""
+    """One request and its fate, kept raw and rendered when it is read: writing is cheap."""
 
     __slots__ = (
         *("method", "path", "query", "headers", "body", "body_bytes", "digest", "number"),
@@ -54,7 +59,7 @@ class Entry:
         self.digest = digest
 
     def render(self) -> Json:
-        """Show the entry; times are Unix seconds, `after_ms` counts from the arrival of the request."""
+        """Show the entry; times are Unix seconds, `after_ms` counts from the request's arrival."""
         ended_at = self.left_at or self.finished_at
         after_ms = None if ended_at is None else round((ended_at - self.received_at) * 1000, 1)
         return {
@@ -98,10 +103,23 @@ class Journal:
         self._entries.append(entry)
         return entry
 
-    def render(self, contains: str) -> list[Json]:
-        """Show the entries whose path or (kept) body contains a text; all of them for an empty one."""
-        wanted = contains.encode()
-        return [e.render() for e in self._entries if wanted in e.body or contains in e.path]
+    async def find(self, contains: str, *, at_least: int, settled: bool) -> list[Json]:
+        """Show the entries whose path or kept body contains a text; all of them for "".
+
+        Waits, at most `PATIENCE_S`, until there are `at_least` so many and, if `settled`, all of
+        them have ended: a test then needs no sleep.
+        """
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            found = self._containing(contains)
+            ended = all(e.left_at or e.finished_at for e in found) or not settled
+            if (ended and len(found) >= at_least) or time.monotonic() > deadline:
+                return [e.render() for e in found]
+            await asyncio.sleep(LOOK_AGAIN_S)
+
+    def _containing(self, text: str) -> list[Entry]:
+        wanted = text.encode()
+        return [e for e in self._entries if wanted in e.body or text in e.path]
 
     def clear(self) -> None:
         """Forget every entry."""

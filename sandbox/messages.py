@@ -12,7 +12,7 @@ Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One HTTP request to a double; `path` is what follows the double's own name (`/v1/chat/completions`)."""
+    """One HTTP request to a double; `path` follows its name (`/v1/chat/completions`)."""
 
     method: str
     path: str
@@ -21,7 +21,7 @@ class Request:
     digest: bytes
     """SHA-256 of the body: what a double derives ids from."""
     number: int
-    """How many requests came before: what a double derives the id of this one HTTP exchange from."""
+    """How many requests came before: what a double derives the id of this exchange from."""
     due: Callable[[Faults], Faults]
     """What is left of the faults of a request once `times` is counted."""
 
@@ -32,7 +32,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An answer: either a `body`, or `events` of a server-sent stream, each without its closing blank line."""
+    """An answer: a `body`, or the `events` of a stream, each without its closing blank line."""
 
     status: int = 200
     headers: Headers = field(default_factory=list)

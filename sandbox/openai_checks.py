@@ -1,11 +1,13 @@
 """Which chat requests OpenAI refuses, and in which words.
 
-Source: github openai/openai-openapi v2.3.0 (2026-08-21), CreateChatCompletionRequest; `openai` Python SDK 3.52.0.
-The wording follows replies of the live API; only `type`, `param` and `code` are worth a test.
+Source: github openai/openai-openapi v2.3.0 (2026-08-21), CreateChatCompletionRequest; `openai`
+Python SDK 3.52.0. The wording follows replies of the live API; only `type`, `param` and `code`
+are worth a test.
 """
 
 from collections.abc import Callable
 from types import MappingProxyType
+from typing import Any
 
 from sandbox.messages import Headers, Json
 
@@ -74,7 +76,9 @@ def _between(low: float, high: float | None, *types: type) -> Check:
             wish, code = f"<= {high}", f"{noun}_above_max_value"
         else:
             return
-        message = f"Invalid '{name}': {noun} out of range. Expected a value {wish}, but got {value}."
+        message = (
+            f"Invalid '{name}': {noun} out of range. Expected a value {wish}, but got {value}."
+        )
         raise WireError(message, param=name, code=code)
 
     return check
@@ -157,13 +161,12 @@ def _response_format(name: str, value: object) -> None:
         _string(f"{name}.json_schema.name", _required(body, "name", f"{name}.json_schema"))
 
 
-def _required(holder: Json, name: str, where: str) -> Json:
+def _required(holder: Json, name: str, where: str) -> Any:  # noqa: ANN401 - a JSON border
     if holder.get(name) is None:
         path = f"{where}.{name}"
         message = f"Missing required parameter: '{path}'."
         raise WireError(message, param=path, code="missing_required_parameter")
-    found: Json = holder[name]
-    return found
+    return holder[name]
 
 
 def _messages(name: str, value: object) -> None:
@@ -200,8 +203,8 @@ def _tool_result(message: Json, where: str, called: set[str]) -> None:
     _string(f"{where}.tool_call_id", call_id)
     if call_id not in called:
         text = (
-            "Invalid parameter: messages with role 'tool' must be a response to a preceding message "
-            "with 'tool_calls'."
+            "Invalid parameter: messages with role 'tool' must be a response to a preceding "
+            "message with 'tool_calls'."
         )
         raise WireError(text, param=f"{where}.role")
 
@@ -212,7 +215,7 @@ def _content(message: Json, where: str, *, optional: bool) -> None:
         return
     where = f"{where}.content"
     if content is None:
-        # Source: ChatCompletionRequestAssistantMessage: required unless tool_calls or function_call is given.
+        # Source: ChatCompletionRequestAssistantMessage: required without tool or function calls.
         if not (optional and (message.get("tool_calls") or message.get("function_call"))):
             _required(message, "content", where.removesuffix(".content"))
         return
@@ -329,12 +332,14 @@ def _check_together(wanted: Json) -> None:
         raise WireError(text, param="max_tokens", code="invalid_parameter_combination")
     for name in ("tool_choice", "parallel_tool_calls"):
         if wanted.get(name) not in (None, "none") and not wanted.get("tools"):
-            text = f"Invalid value for '{name}': '{name}' is only allowed when 'tools' are specified."
+            text = (
+                f"Invalid value for '{name}': '{name}' is only allowed when 'tools' are specified."
+            )
             raise WireError(text, param=name)
 
 
 def _check_for_model(wanted: Json) -> None:
-    """Refuse what the spec says a reasoning model does not take (`max_tokens`, StopConfiguration)."""
+    """Refuse what the spec says reasoning models do not take (`max_tokens`, `stop`)."""
     model: str = wanted["model"]
     if model[0] != "o":
         return

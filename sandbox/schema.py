@@ -7,8 +7,11 @@ from typing import Any
 
 from sandbox.messages import Json
 
-MAX_DEPTH = 24
-"""A schema that refers to itself ends here with null."""
+NULL_FROM_DEPTH = 4
+"""From here on what may be null is null: a tree that refers to itself must end."""
+MAX_DEPTH = 16
+"""And here it ends in any case."""
+MAX_REPEATS = 1000
 
 _FORMATS = {
     "date-time": "2026-01-01T00:00:00Z",
@@ -25,7 +28,10 @@ _FORMATS = {
 
 
 def smallest_value(schema: object) -> object:
-    """Make the smallest value that `schema` accepts; an empty or odd schema gives an empty object."""
+    """Make the smallest value that `schema` accepts; for an empty schema or none, `{}`.
+
+    Raises: AttributeError, KeyError, TypeError or ValueError, for what is no schema.
+    """
     root = schema if isinstance(schema, dict) else {}
     return _value(root, root, 0)
 
@@ -40,12 +46,12 @@ def _value(schema: Json, root: Json, depth: int) -> object:
         return schema["enum"][0]
     kind = schema.get("type", "object")
     if isinstance(kind, list):
-        # Past half the depth a nullable value is null: a linked list must end.
-        kind = "null" if "null" in kind and depth > MAX_DEPTH // 2 else kind[0]
+        kind = "null" if "null" in kind and depth >= NULL_FROM_DEPTH else kind[0]
     if kind == "object":
         return _object(schema, root, depth)
     if kind == "array":
-        return [_value(schema.get("items", {}), root, depth + 1)] * schema.get("minItems", 0)
+        count = min(schema.get("minItems", 0), MAX_REPEATS)
+        return [_value(schema.get("items", {}), root, depth + 1)] * count
     return _scalar(kind, schema)
 
 
@@ -56,7 +62,7 @@ def _resolved(schema: Json, root: Json, depth: int) -> Json:
             schema = _target(schema["$ref"], root)
         elif branches := schema.get("anyOf") or schema.get("oneOf"):
             nulls = [branch for branch in branches if branch.get("type") == "null"]
-            schema = nulls[0] if nulls and depth > MAX_DEPTH // 2 else branches[0]
+            schema = nulls[0] if nulls and depth >= NULL_FROM_DEPTH else branches[0]
         elif parts := schema.get("allOf"):
             schema = _merged([{**schema, "allOf": []}, *(_resolved(p, root, depth) for p in parts)])
         else:
@@ -83,7 +89,9 @@ def _merged(parts: list[Json]) -> Json:
 def _object(schema: Json, root: Json, depth: int) -> Json:
     properties = schema.get("properties", {})
     names = dict.fromkeys(schema.get("required", []))
-    return {name: _value(properties.get(name, {"type": "string"}), root, depth + 1) for name in names}
+    return {
+        name: _value(properties.get(name, {"type": "string"}), root, depth + 1) for name in names
+    }
 
 
 def _scalar(kind: str, schema: Json) -> object:
@@ -92,7 +100,11 @@ def _scalar(kind: str, schema: Json) -> object:
         return value.ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength")]
     if kind == "boolean":
         return True
-    return None if kind == "null" else _number(kind, schema)
+    if kind in ("integer", "number"):
+        return _number(kind, schema)
+    if kind != "null":
+        raise ValueError(f"no JSON type is called {kind!r}")
+    return None
 
 
 def _number(kind: str, schema: Json) -> int | float:

@@ -1,7 +1,7 @@
 """Tokens and prose by rules simple enough to compute in a test.
 
-A token is up to four word characters or one other character, with the white space before it; white space at the
-end is one token. Joining the tokens of a text gives the text back.
+A token is up to four word characters or one other character, with the white space before it;
+white space at the end is one token. Joining the tokens of a text gives the text back.
 """
 
 import re
@@ -31,7 +31,7 @@ def count_tokens(text: str) -> int:
 
 
 def compose(prompt: str, variant: int) -> str:
-    """Write a short answer that quotes the prompt; the same prompt and variant give the same words."""
+    """Write a short answer that quotes the prompt; same prompt and variant, same words."""
     words = " ".join(prompt[:400].split()[:12])
     start = zlib.crc32(prompt.encode()) + variant
     first, second = _SENTENCES[start % 5], _SENTENCES[(start + 2) % 5]

@@ -59,7 +59,7 @@ def read_labels(request: Request, caller: Caller) -> Labels:
     """
     app_id = caller.app_id or _label(request, b"x-app-id") or "unknown"
     user_ref = _label(request, b"x-user-id")
-    if caller.credential == "jwt" or not user_ref:
+    if caller.kind == "jwt" or not user_ref:
         user_ref = caller.user_ref
     return Labels(app_id, user_ref)
 
@@ -67,9 +67,12 @@ def read_labels(request: Request, caller: Caller) -> Labels:
 def read_channel(request: Request, caller: Caller) -> str:
     """Give the channel the request names, else the session's, else stable. The catalogue judges the name."""
     header = request.headers.get(b"x-model-channel")
-    if header is not None:
-        return header.decode("latin-1")
-    return caller.channel or "stable"
+    return channel_of(header.decode("latin-1") if header is not None else None, caller)
+
+
+def channel_of(header: str | None, caller: Caller) -> str:
+    """Choose between the header `x-model-channel`, the session's channel, and stable."""
+    return header if header is not None else caller.channel or "stable"
 
 
 def _label(request: Request, name: bytes) -> str:

@@ -1,7 +1,8 @@
 """Build `.venv` from a hash-locked requirements file, once, and go on inside it.
 
-Standard library only, and only what Python 3.11 has. A file in `.venv` says which locks it was built from; it is
-written last and removed first, so a venv without it is half-built and is made anew.
+Standard library only, and only what Python 3.11 has. A file in `.venv` says which locks it was
+built from; it is written last and removed first, so a venv without it is half-built and is made
+anew.
 """
 
 import fcntl
@@ -26,9 +27,10 @@ class BootstrapFailed(Exception):
 
 
 def enter_venv(arguments: list[str]) -> None:
-    """Return inside a venv that matches the lock which `arguments` (as in sys.argv) need, or replace this process.
+    """Return inside a venv that matches the lock which `arguments` need, or replace this process.
 
-    `STUDIO_VENV=off` leaves the running Python as it is: images and operators install requirements.txt themselves.
+    `STUDIO_VENV=off` leaves the running Python as it is: images and operators install
+    requirements.txt themselves.
     """
     if os.environ.get("STUDIO_VENV") == "off":
         return

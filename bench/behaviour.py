@@ -1,0 +1,42 @@
+"""What a request asks of the bench's upstream, written into its prompt: gateways relay prompts, not query strings."""
+
+import re
+from dataclasses import dataclass
+
+ANSWER_MARK = b"The answer of the bench."
+"""In every plain answer, exactly once."""
+CHUNK_MARK = b'"content":"'
+"""In every chunk of a stream that carries text, exactly once, followed by 20 digits: monotonic nanoseconds at sending."""
+STAMP_DIGITS = 20
+DONE_MARK = b"data: [DONE]"
+
+_ASKED = re.compile(rb"bench latency_ms=(\d+) chunks=(\d+) per_s=(\d+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """How the upstream answers: after `latency_ms`, and streams with `chunks` at `per_s` (0: as fast as it can)."""
+
+    latency_ms: int = 0
+    chunks: int = 64
+    per_s: int = 0
+
+    def prompt(self) -> str:
+        """Write the words that ask for it."""
+        return f"bench latency_ms={self.latency_ms} chunks={self.chunks} per_s={self.per_s}"
+
+
+_KNOWN: dict[tuple[bytes, ...], Behaviour] = {}
+
+
+def asked_behaviour(body: bytes) -> Behaviour:
+    """Read what the prompt in a request body asks for; the default when it asks for nothing."""
+    match = _ASKED.search(body)
+    if match is None:
+        return Behaviour()
+    words = match.groups()
+    known = _KNOWN.get(words)
+    if known is None:
+        latency_ms, chunks, per_s = (int(word) for word in words)
+        known = _KNOWN[words] = Behaviour(latency_ms=latency_ms, chunks=chunks, per_s=per_s)
+    return known

@@ -1,0 +1,111 @@
+"""The ledger as staff reads it: unmanaged models over views of `sql/admin_views.sql`. Nothing
+writes through them.
+
+`key` is a text key made for Django's admin; the ledger's own keys are (wallet_id, call_id, seq).
+Amounts in µcr.
+"""
+
+from django.db import models
+
+
+class Wallet(models.Model):
+    """A workspace's credit: available now, held by open calls, and what it owes."""
+
+    key = models.TextField(primary_key=True)
+    wallet_id = models.BigIntegerField("workspace id")
+    workspace_name = models.TextField("workspace")
+    frozen = models.BooleanField()
+    owed_ucr = models.BigIntegerField()
+    available_ucr = models.BigIntegerField()
+    held_ucr = models.BigIntegerField()
+
+    class Meta:
+        managed = False
+        default_permissions = ("view",)
+        permissions = [("adjust_wallet", "Can grant credits")]
+        constraints = [models.UniqueConstraint(fields=["wallet_id"], name="wallet_by_workspace")]
+
+    def __str__(self) -> str:
+        return self.workspace_name or self.key
+
+
+class Lot(models.Model):
+    """Credit that came in at once. Lots burn by priority, then expiry, then id."""
+
+    key = models.TextField(primary_key=True)
+    lot_id = models.BigIntegerField("lot")
+    wallet_id = models.BigIntegerField("workspace id")
+    workspace_name = models.TextField("workspace")
+    kind = models.TextField()
+    priority = models.SmallIntegerField()
+    expires_at = models.DateTimeField(null=True)
+    granted_ucr = models.BigIntegerField()
+    remaining_ucr = models.BigIntegerField()
+    held_ucr = models.BigIntegerField()
+    live = models.BooleanField()
+
+    class Meta:
+        managed = False
+        default_permissions = ("view",)
+        constraints = [models.UniqueConstraint(fields=["lot_id"], name="lot_by_id")]
+
+    def __str__(self) -> str:
+        return f"lot {self.key}"
+
+
+class Hold(models.Model):
+    """Credit reserved for an open call, one row per lot it draws on."""
+
+    key = models.TextField(primary_key=True)
+    wallet_id = models.BigIntegerField("workspace id")
+    workspace_name = models.TextField("workspace")
+    call_id = models.UUIDField("call")
+    seq = models.SmallIntegerField()
+    lot_id = models.BigIntegerField("lot")
+    amount_ucr = models.BigIntegerField()
+    price_version = models.IntegerField()
+    markup_bp = models.IntegerField("markup (basis points)")
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        default_permissions = ("view",)
+        constraints = [
+            models.UniqueConstraint(fields=["wallet_id", "call_id", "seq"], name="hold_by_call")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.call_id} {self.seq}"
+
+
+class Entry(models.Model):
+    """A line of the journal: `amount_ucr` moved from `debit` to `credit`. Never changed, never
+    deleted.
+    """
+
+    key = models.TextField(primary_key=True)
+    wallet_id = models.BigIntegerField("workspace id")
+    workspace_name = models.TextField("workspace")
+    call_id = models.UUIDField("call or event")
+    seq = models.SmallIntegerField()
+    kind = models.TextField()
+    debit = models.TextField()
+    credit = models.TextField()
+    lot_id = models.BigIntegerField("lot", null=True)
+    amount_ucr = models.BigIntegerField()
+    cost_ucr = models.BigIntegerField()
+    price_version = models.IntegerField(null=True)
+    markup_bp = models.IntegerField("markup (basis points)", null=True)
+    at = models.DateTimeField()
+    ref = models.TextField("reason or reference")
+
+    class Meta:
+        managed = False
+        default_permissions = ("view",)
+        verbose_name_plural = "entries"
+        constraints = [
+            models.UniqueConstraint(fields=["wallet_id", "call_id", "seq"], name="entry_by_call")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.call_id} {self.seq}"

@@ -1,0 +1,15 @@
+"""The SQL of the ledger, one file per object, read by the migrations. Begin with tables.sql, then
+hold.sql.
+
+To change a function: edit its file and add a migration that runs it again (every function is CREATE
+OR REPLACE with the same signature), so that an old database and a new one end with the same text.
+"""
+
+from pathlib import Path
+
+_FOLDER = Path(__file__).parent
+
+
+def read(name: str) -> str:
+    """Read one of the files beside this one."""
+    return (_FOLDER / f"{name}.sql").read_text(encoding="utf-8")

@@ -1,0 +1,5 @@
+"""Admin by subject; importing registers."""
+
+from gateway.admin import catalogue
+
+__all__ = ["catalogue"]

@@ -1,0 +1,112 @@
+"""Calls whose process died: settled once, from the last checkpoint, by whoever finds them.
+
+A call is dead when its lease ended ten seconds ago. What was delivered up to the checkpoint is charged (at most two
+seconds or 256 tokens are given away); a call that had delivered nothing is released. Right after a restart of the
+database the leases of the living are stale too, so nothing is taken then.
+"""
+
+import logging
+from typing import Any
+
+import msgspec
+from django.db import connection
+
+from billing.pricing import PriceBookSnapshot, load_price_book
+from gateway.operations.chat import ChatUsage
+from gateway.statements import LEASE_S, SETTLE, Outcome, settle_parameters
+
+logger = logging.getLogger(__name__)
+
+_CLAIM = f"""
+UPDATE gateway_call SET fence = fence + 1, lease_until = now() + interval '{LEASE_S} seconds'
+WHERE id IN (
+  SELECT id FROM gateway_call
+  WHERE state = 'open' AND lease_until < now() - interval '10 seconds'
+    AND pg_postmaster_start_time() < now() - interval '15 seconds'
+  ORDER BY lease_until LIMIT %s FOR UPDATE SKIP LOCKED)
+RETURNING id, workspace_id, provider, model, price_version, markup_bp, input_estimate, checkpoint_tokens,
+  (extract(epoch FROM now() - started_at) * 1000)::int, app_key_id IS NOT NULL
+"""
+_FORGET_ANSWERS = """
+UPDATE gateway_call SET answer = NULL, idempotency_digest = NULL
+WHERE idempotency_digest IS NOT NULL AND state <> 'open' AND started_at < now() - interval '24 hours'
+"""
+_FORGET_CALLS = """
+DELETE FROM gateway_call WHERE state <> 'open' AND finished_at < now() - interval '7 days'
+"""
+
+
+class DeadCall(msgspec.Struct, frozen=True):
+    """What is known of a call whose process is gone. Tokens are counts, age in milliseconds."""
+
+    id: Any
+    workspace_id: int
+    provider: str
+    model: str
+    price_version: int
+    markup_bp: int
+    input_estimate: int
+    checkpoint_tokens: int
+    age_ms: int
+    has_key: bool
+
+
+def resolve_dead_calls(limit: int = 200) -> int:
+    """Settle up to `limit` dead calls. Returns: how many were settled by this run."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIM, [limit])
+        dead = [DeadCall(*row) for row in cursor.fetchall()]
+    books: dict[int, PriceBookSnapshot] = {}
+    settled = 0
+    for call in dead:
+        if call.price_version not in books:
+            books[call.price_version] = load_price_book(call.price_version)
+        settled += _settle(_outcome(call, books[call.price_version]))
+    if dead:
+        logger.warning("settled %d of %d calls whose process was gone", settled, len(dead))
+    return settled
+
+
+def forget_old_calls() -> tuple[int, int]:
+    """Drop stored answers after 24 hours and call rows after 7 days. Returns: answers, rows."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FORGET_ANSWERS)
+        answers = cursor.rowcount
+        cursor.execute(_FORGET_CALLS)
+        return answers, cursor.rowcount
+
+
+def _outcome(call: DeadCall, book: PriceBookSnapshot) -> Outcome:
+    price = book.chat(call.provider, call.model)
+    delivered = call.checkpoint_tokens > 0 and price is not None
+    usage = ChatUsage(
+        input_tokens=call.input_estimate if delivered else 0,
+        output_tokens=call.checkpoint_tokens if delivered else 0,
+        source="counted" if delivered else "none",
+    )
+    return Outcome(
+        id=call.id,
+        workspace_id=call.workspace_id,
+        ledger_kind="usage" if delivered else "void",
+        charge_ucr=price.charge_ucr(usage, call.markup_bp) if price and delivered else 0,
+        cost_ucr=price.cost_ucr(usage) if price and delivered else 0,
+        state="interrupted",
+        reason="process_lost",
+        http_status=500,
+        input_tokens=usage.input_tokens,
+        cached_input_tokens=0,
+        cache_write_tokens=0,
+        output_tokens=usage.output_tokens,
+        reasoning_tokens=0,
+        usage_source=usage.source,
+        latency_ms=call.age_ms,
+        first_byte_ms=call.age_ms,
+        capped=call.has_key,
+    )
+
+
+def _settle(outcome: Outcome) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(SETTLE, settle_parameters([outcome]))
+        row = cursor.fetchone()
+    return row is not None and bool(row[1])

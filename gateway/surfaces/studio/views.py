@@ -1,0 +1,133 @@
+"""The studio surface behind the Django door: health, models, credits."""
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from datetime import UTC, datetime
+
+import psycopg
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import connection
+from django.http import HttpResponse
+from psycopg_pool import PoolTimeout
+from redis.exceptions import RedisError
+
+from billing.queries import Balance, read_balance
+from gateway.admission import require_scope
+from gateway.catalogue.listing import list_models, openai_models
+from gateway.surfaces.entry import channel_of
+from gateway.surfaces.middleware import ApiRequest, json_response
+from studio.accounts.callers import Caller
+from studio.celery import app as celery_app
+from studio.core.errors import MethodNotAllowed, NotFound
+from studio.core.money import ucr_to_credits
+
+_STARTED_S = time.monotonic()
+_READY_PATIENCE_S = 2.0
+
+
+async def health(request: ApiRequest) -> HttpResponse:
+    """Say that this process answers. Liveness only: nothing else is asked."""
+    return json_response(
+        {
+            "status": "ok",
+            "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
+            "version": settings.STUDIO_VERSION,
+            "uptime": round(time.monotonic() - _STARTED_S, 3),
+        }
+    )
+
+
+async def ready(request: ApiRequest) -> HttpResponse:
+    """Say whether database, cache and worker answer; 503 if the database or the cache does not."""
+    database, cache, worker = await asyncio.gather(
+        _answers(_ask_database(request)), _answers(_ask_cache(request)), _answers(_ask_worker())
+    )
+    parts = {"database": database, "cache": cache, "worker": worker}
+    usable = database and cache
+    body = {
+        "status": "ready" if all(parts.values()) else "degraded" if usable else "unavailable",
+        "parts": {name: "ok" if up else "down" for name, up in parts.items()},
+    }
+    return json_response(body, status=200 if usable else 503)
+
+
+async def models(request: ApiRequest) -> HttpResponse:
+    """List what may be called, for the studio's clients and for OpenAI's in one object."""
+    _only(request, "GET")
+    caller = _caller(request)
+    require_scope(caller, "models")
+    runtime = request.runtime
+    runtime.catalogue.channel(channel_of(request.headers.get("x-model-channel"), caller))
+    return json_response(list_models(runtime.catalogue, runtime.can_call))
+
+
+async def model(request: ApiRequest, name: str) -> HttpResponse:
+    """Describe one model, kind or alias as OpenAI's clients ask for it."""
+    _only(request, "GET")
+    require_scope(_caller(request), "models")
+    runtime = request.runtime
+    entry = openai_models(runtime.catalogue, runtime.can_call).get(name)
+    if entry is None:
+        raise NotFound(f'The model "{name[:200]}" does not exist.')
+    return json_response(entry)
+
+
+async def credits(request: ApiRequest) -> HttpResponse:
+    """Say what the workspace has: available, held, expiring, in credits."""
+    _only(request, "GET")
+    caller = _caller(request)
+    require_scope(caller, "credits:read")
+    balance = await sync_to_async(_balance, thread_sensitive=False)(caller.workspace_id)
+    return json_response(
+        {
+            "available": float(ucr_to_credits(balance.available_ucr)),
+            "held": float(ucr_to_credits(balance.held_ucr)),
+            "expiring": float(ucr_to_credits(balance.expiring_ucr)),
+            "tier": caller.tier,
+            "currency": "credits",
+        }
+    )
+
+
+def _balance(workspace_id: int) -> Balance:
+    try:
+        return read_balance(workspace_id)
+    finally:
+        connection.close()  # back to the pool: nothing else returns it from this thread
+
+
+def _caller(request: ApiRequest) -> Caller:
+    assert request.admitted is not None, "the door admits every caller of a path that is not public"
+    return request.admitted.caller
+
+
+def _only(request: ApiRequest, method: str) -> None:
+    if request.method != method:
+        raise MethodNotAllowed(f"Use {method} here.", headers={"Allow": method})
+
+
+async def _answers(question: Awaitable[object]) -> bool:
+    try:
+        await asyncio.wait_for(question, _READY_PATIENCE_S)
+    except (OSError, RedisError, TimeoutError, PoolTimeout, psycopg.Error):
+        return False
+    return True
+
+
+async def _ask_database(request: ApiRequest) -> None:
+    async with request.runtime.pool.connection() as postgres:
+        await postgres.execute("SELECT 1")
+
+
+async def _ask_cache(request: ApiRequest) -> None:
+    await request.runtime.limiter.ping()
+
+
+async def _ask_worker() -> None:
+    replies = await asyncio.to_thread(
+        celery_app.control.broadcast, "ping", reply=True, limit=1, timeout=_READY_PATIENCE_S / 2
+    )
+    if not replies:
+        raise TimeoutError

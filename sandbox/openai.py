@@ -1,0 +1,321 @@
+"""OpenAI's chat and models: routes, keys, errors, and the two forms of an answer.
+
+Source: github openai/openai-openapi v2.3.0 (2026-08-21); `openai` Python SDK 3.52.0.
+Left out: audio output, `moderation` results, stored completions.
+"""
+
+import os
+from collections.abc import Iterator
+from importlib.resources import files
+from itertools import chain, zip_longest
+from typing import Any
+
+import msgspec
+
+from sandbox.faults import HEADER, NO_FAULTS, Faults, UnknownFault, faults_of
+from sandbox.messages import Headers, Json, Reply, Request
+from sandbox.openai_checks import WireError, check_model, check_request
+from sandbox.openai_choices import Choice, choices_of, logprobs_of, text_of
+from sandbox.openai_usage import reasoning_tokens, usage_of
+
+_MODELS: list[Json] = msgspec.json.decode(
+    files("sandbox").joinpath("openai_models.json").read_bytes()
+)
+_BY_ID = {model["id"]: model for model in _MODELS}
+_RUN = os.urandom(8).hex()
+_JSON = (b"content-type", b"application/json")
+_COMMON: Headers = [
+    (b"openai-organization", b"sandbox"),
+    (b"openai-version", b"2020-10-01"),
+    (b"x-ratelimit-limit-requests", b"10000"),
+    (b"x-ratelimit-limit-tokens", b"2000000"),
+    (b"x-ratelimit-remaining-requests", b"9999"),
+    (b"x-ratelimit-remaining-tokens", b"1999000"),
+    (b"x-ratelimit-reset-requests", b"6ms"),
+    (b"x-ratelimit-reset-tokens", b"30ms"),
+]
+_SERVER_ERRORS = {
+    500: "server_error",
+    502: "server_error",
+    503: "server_error",
+    529: "overloaded_error",
+}
+_EPOCH = 1_780_000_000
+"""`created` is this and up to 97 days: derived from the body, like the id."""
+
+
+def answer(request: Request) -> Reply:
+    """Answer one request as api.openai.com would."""
+    try:
+        return _route(request)
+    except WireError as error:
+        return _error(request, error, NO_FAULTS)
+
+
+def _route(request: Request) -> Reply:
+    path, method = request.path, request.method
+    if path == "/v1/chat/completions":
+        _check_method(request, "POST")
+        _check_key(request)
+        return _chat(request)
+    if path == "/v1/models" or path.startswith("/v1/models/"):
+        _check_method(request, "GET")
+        _check_key(request)
+        return _models(request, path[len("/v1/models/") :])
+    raise WireError(f"Invalid URL ({method} {path})", status=404)
+
+
+def _check_method(request: Request, allowed: str) -> None:
+    if request.method != allowed:
+        raise WireError(f"Not allowed to {request.method} on {request.path}.", status=405)
+
+
+def _check_key(request: Request) -> None:
+    """Refuse a missing or `invalid` key; `quota` and `ratelimited` in a key name their error."""
+    scheme, _, key = request.header(b"authorization").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise WireError("You didn't provide an API key in an Authorization header.", status=401)
+    if "invalid" in key:
+        text = f"Incorrect API key provided: {key[:4]}****{key[-4:]}."
+        raise WireError(text, code="invalid_api_key", status=401)
+    if "quota" in key:
+        raise _limited("insufficient_quota", "")
+    if "ratelimited" in key:
+        raise _limited("rate_limit_exceeded", "1")
+
+
+def _limited(code: str, retry_after: str) -> WireError:
+    """Make a 429; its two codes differ in whether another try can help."""
+    if code == "insufficient_quota":
+        text = "You exceeded your current quota, please check your plan and billing details."
+        return WireError(text, code=code, kind=code, status=429)
+    headers = [(b"retry-after", retry_after.encode())] if retry_after else []
+    text = "Rate limit reached for requests. Please try again later."
+    return WireError(text, code=code, kind="requests", status=429, headers=headers)
+
+
+def _models(request: Request, model_id: str) -> Reply:
+    if not model_id:
+        found: Json = {"object": "list", "data": _MODELS}
+    else:
+        check_model(model_id)
+        unlisted = {
+            "object": "model",
+            "created": _EPOCH,
+            "owned_by": "openai",
+            "shutdown_date": None,
+        }
+        found = _BY_ID.get(model_id) or {"id": model_id, **unlisted}
+    return Reply(headers=[_JSON, *_headers(request, 0)], body=msgspec.json.encode(found))
+
+
+def _chat(request: Request) -> Reply:
+    wanted = _decoded(request.body)
+    prompt = _last_user_text(wanted)
+    try:
+        asked, prompt = faults_of(request.headers.get(HEADER), prompt)
+    except UnknownFault as error:
+        raise WireError(str(error), param="messages", code="unknown_fault") from None
+    faults = request.due(asked) if asked.times else asked
+    try:
+        if faults.status:
+            raise _asked_for(faults)
+        check_request(wanted)
+        if faults.reject in wanted:
+            text = (
+                f"Unsupported value: '{faults.reject}' does not support this value with this model."
+            )
+            raise WireError(text, param=faults.reject, code="unsupported_value")
+        _check_json_word(wanted)
+        return _completed(request, wanted, prompt, faults)
+    except WireError as error:
+        return _error(request, error, faults)
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        # The checks above do not look into schemas, tool choices and predictions.
+        return _error(request, WireError("Invalid request: a nested value is malformed."), faults)
+
+
+def _decoded(body: bytes) -> Json:
+    try:
+        wanted = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        wanted = None
+    if not isinstance(wanted, dict):
+        raise WireError(
+            "We could not parse the JSON body of your request. A JSON object is expected."
+        )
+    return wanted
+
+
+def _last_user_text(wanted: Json) -> str:
+    """Read the prompt of a body that nothing has checked yet."""
+    messages = wanted.get("messages")
+    for message in reversed(messages if isinstance(messages, list) else []):
+        if isinstance(message, dict) and message.get("role") == "user":
+            content = message.get("content")
+            if isinstance(content, str):
+                return content
+            parts = content if isinstance(content, list) else []
+            texts = [part.get("text") for part in parts if isinstance(part, dict)]
+            return " ".join(text for text in texts if isinstance(text, str))
+    return ""
+
+
+def _asked_for(faults: Faults) -> WireError:
+    if faults.status == 429:
+        return _limited(faults.code or "rate_limit_exceeded", faults.retry_after)
+    kind = _SERVER_ERRORS.get(faults.status, "invalid_request_error")
+    headers = [(b"retry-after", faults.retry_after.encode())] if faults.retry_after else []
+    text = f"The sandbox was asked to answer {faults.status}."
+    return WireError(
+        text, code=faults.code or None, kind=kind, status=faults.status, headers=headers
+    )
+
+
+def _check_json_word(wanted: Json) -> None:
+    """Refuse JSON mode when no message says JSON: the live API does."""
+    if (wanted.get("response_format") or {}).get("type") != "json_object":
+        return
+    if not any("json" in text_of(message).lower() for message in wanted["messages"]):
+        text = (
+            "'messages' must contain the word 'json' in some form, to use 'response_format' of "
+            "type 'json_object'."
+        )
+        raise WireError(text, param="messages")
+
+
+def _error(request: Request, error: WireError, faults: Faults) -> Reply:
+    return Reply(
+        status=error.status,
+        headers=[_JSON, *_headers(request, faults.latency_ms), *error.headers],
+        body=msgspec.json.encode(error.body),
+        faults=faults,
+    )
+
+
+def _headers(request: Request, latency_ms: int) -> Headers:
+    return [
+        *_COMMON,
+        (b"openai-processing-ms", b"%d" % (latency_ms + 1)),
+        (b"x-request-id", b"req_%s%016x" % (_RUN.encode(), request.number)),
+    ]
+
+
+def _completed(request: Request, wanted: Json, prompt: str, faults: Faults) -> Reply:
+    """Answer a good request, whole or streamed."""
+    digest = request.digest.hex()
+    cap = wanted.get("max_completion_tokens") or wanted.get("max_tokens")
+    reasoning = reasoning_tokens(wanted)
+    if cap is not None:
+        reasoning = min(reasoning, cap)
+    limit = None if cap is None else cap - reasoning
+    choices = choices_of(wanted, faults, prompt=prompt, limit=limit, seed=digest)
+    tier = wanted.get("service_tier") or "auto"
+    base: Json = {
+        "id": f"chatcmpl-{digest[:29]}",
+        "object": "chat.completion",
+        "created": _EPOCH + int(digest[:6], 16) // 2,
+        "model": wanted["model"],
+        # Source: ServiceTier: `fast` is shown as "priority", `auto` as what was used.
+        "service_tier": {"auto": "default", "fast": "priority"}.get(tier, tier),
+        "system_fingerprint": "fp_sandbox",
+    }
+    usage = None
+    if not faults.missing_usage:
+        usage = _usage(wanted, faults, choices, reasoning)
+    if wanted.get("stream"):
+        return _stream(request, wanted, faults, base=base, choices=choices, usage=usage)
+    top = wanted.get("top_logprobs") or 0 if wanted.get("logprobs") else None
+    base["choices"] = [_whole(index, choice, top) for index, choice in enumerate(choices)]
+    if usage is not None:
+        base["usage"] = usage
+    if wanted.get("metadata"):
+        base["metadata"] = wanted["metadata"]
+    headers = [_JSON, *_headers(request, faults.latency_ms)]
+    return Reply(headers=headers, body=msgspec.json.encode(base), faults=faults)
+
+
+def _usage(wanted: Json, faults: Faults, choices: list[Choice], reasoning: int) -> object:
+    return usage_of(
+        wanted,
+        faults,
+        answer=choices[0].tokens,
+        answer_tokens=sum(choice.count_tokens() for choice in choices),
+        reasoning=reasoning * len(choices),
+    )
+
+
+def _whole(index: int, choice: Choice, top: int | None) -> Json:
+    logprobs = None
+    if top is not None and choice.tokens:
+        logprobs = logprobs_of(choice.tokens, top, refused=choice.refused)
+    return {
+        "index": index,
+        "message": choice.message(),
+        "logprobs": logprobs,
+        "finish_reason": choice.finish_reason,
+    }
+
+
+def _stream(
+    request: Request,
+    wanted: Json,
+    faults: Faults,
+    *,
+    base: Json,
+    choices: list[Choice],
+    usage: object,
+) -> Reply:
+    base["object"] = "chat.completion.chunk"
+    options = wanted.get("stream_options") or {}
+    padding = "" if options.get("include_obfuscation") is False else request.digest.hex()
+    top = wanted.get("top_logprobs") or 0 if wanted.get("logprobs") else None
+    chunks = _chunks(choices, top)
+    if options.get("include_usage"):
+        base["usage"] = None
+    events = _events(base, chunks, padding)
+    if usage is not None and options.get("include_usage"):
+        events = chain(events, [_event({**base, "choices": [], "usage": usage})])
+    if not faults.no_done:
+        events = chain(events, [b"data: [DONE]"])
+    broken = WireError(
+        "The server had an error while processing your request.", kind="server_error"
+    )
+    return Reply(
+        headers=_headers(request, faults.latency_ms),
+        events=events,
+        error_event=_event(broken.body),
+        faults=faults,
+    )
+
+
+def _events(base: Json, chunks: Iterator[Json], padding: str) -> Iterator[bytes]:
+    for chunk in chunks:
+        data = {**base, "choices": [chunk]}
+        if padding:
+            # Source: stream_options.include_obfuscation: on by default, evens out event sizes.
+            data["obfuscation"] = padding[: 16 - len(chunk["delta"].get("content") or "") % 16]
+        yield _event(data)
+
+
+def _event(data: Json) -> bytes:
+    return b"data: " + msgspec.json.encode(data)
+
+
+def _chunks(choices: list[Choice], top: int | None) -> Iterator[Json]:
+    """Interleave the deltas of all choices, then close each."""
+    for row in zip_longest(*(choice.deltas() for choice in choices)):
+        for index, piece in enumerate(row):
+            if piece is None:
+                continue
+            delta, token = piece
+            chunk = _chunk(index, delta)
+            if token and top is not None:
+                chunk["logprobs"] = logprobs_of([token], top, refused=choices[index].refused)
+            yield chunk
+    for index, choice in enumerate(choices):
+        yield {**_chunk(index, {}), "finish_reason": choice.finish_reason}
+
+
+def _chunk(index: int, delta: dict[str, Any]) -> Json:
+    return {"index": index, "delta": delta, "logprobs": None, "finish_reason": None}

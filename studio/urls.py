@@ -1,0 +1,9 @@
+"""Django's door: every path that is not on the fast one (studio/asgi.py)."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("gateway.surfaces.studio.urls")),
+]
