@@ -1,6 +1,6 @@
 """Usage for staff: search and read."""
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import admin
@@ -20,7 +20,8 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
     @cached_property
     def count(self) -> int:
         """Count the rows that can be paged through."""
-        return len(self.object_list.order_by().values_list("workspace_id")[:_MOST_COUNTED])
+        rows = cast("QuerySet[Any]", self.object_list)
+        return rows.order_by()[:_MOST_COUNTED].count()
 
 
 @admin.register(Usage)

@@ -37,7 +37,7 @@ class HoldItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HoldVerdict(msgspec.Struct, frozen=True, kw_only=True):
-    """Only `held` may dispatch a call. `available_ucr` is what the wallet has left after this item."""
+    """Only `held` may dispatch a call. `available_ucr` is what the wallet has after this item."""
 
     verdict: HoldWord
     available_ucr: int
@@ -150,16 +150,17 @@ def credit(  # noqa: PLR0913  the columns of a lot
 
 
 def sweep_holds(limit: int) -> int:
-    """Lapse at most `limit` calls that are past their time. Returns: how many; call again until 0."""
+    """Lapse at most `limit` overdue calls. Returns: how many; call again until 0."""
     return int(_rows("SELECT ledger.ledger_sweep_holds(%s)", [limit])[0][0])
 
 
 def sweep_lots(limit: int) -> int:
-    """Book the free credit of at most `limit` expired lots. Returns: how many; call again until 0."""
+    """Book what is free in at most `limit` expired lots. Returns: how many; call again until 0."""
     return int(_rows("SELECT ledger.ledger_sweep_lots(%s)", [limit])[0][0])
 
 
 def _rows(query: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(query, parameters)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows

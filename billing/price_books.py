@@ -1,6 +1,7 @@
 """Every write of the price book. A version is never changed: each write makes the next one, a copy with the difference.
 
-A price that staff edited is theirs: loading prices.toml again leaves it as it is until staff hand it back.
+A price that staff edited is theirs: loading prices.toml again leaves it as it is until staff hand
+it back.
 """
 
 import hashlib
@@ -52,12 +53,17 @@ def change_price(row: PriceRow, *, actor: str, note: str = "") -> int:
 
 
 def hand_back(keys: Iterable[tuple[str, ...]], *, actor: str) -> int:
-    """Let prices.toml decide these prices again, from its next loading. Returns: the newest version."""
+    """Let prices.toml decide these prices again, from its next loading.
+
+    Returns: the newest version.
+    """
     handed = set(keys)
     with transaction.atomic():
         version, rows = _lock_latest()
         rows = [
-            msgspec.structs.replace(row, edited_by_staff=row.edited_by_staff and row.key not in handed)
+            msgspec.structs.replace(
+                row, edited_by_staff=row.edited_by_staff and row.key not in handed
+            )
             for row in rows
         ]
         return _write_version(version, rows, actor=actor, note="handed back to the file")
@@ -76,9 +82,7 @@ def _write_version(version: int, rows: list[PriceRow], *, actor: str, note: str)
     digest = _digest(rows)
     if PriceBook.objects.filter(version=version, digest=digest).exists():
         return version
-    book = PriceBook.objects.create(
-        version=version + 1, created_by=actor, note=note, digest=digest
-    )
+    book = PriceBook.objects.create(version=version + 1, created_by=actor, note=note, digest=digest)
     Price.objects.bulk_create(Price(book=book, **msgspec.structs.asdict(row)) for row in rows)
     return book.version
 

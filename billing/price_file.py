@@ -37,7 +37,8 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 def usd_to_ucr(text: str) -> int:
     """Read a price in US dollars exactly; $0.000000001 is the smallest.
 
-    Raises: ValueError if it is no number, negative, finer than 1 µcr, or beyond what a bigint holds.
+    Raises: ValueError if it is no number, negative, finer than 1 µcr, or beyond what a bigint
+    holds.
     """
     try:
         amount = Decimal(text) * UCR_PER_USD

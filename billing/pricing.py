@@ -1,7 +1,7 @@
 """What a metered call costs: the price book in memory, and exact integer arithmetic over it.
 
-Amounts are µcr. A rate is µcr per 1 000 000 units, so every sum is kept as a numerator over a million until it is
-rounded up, once, at the end.
+Amounts are µcr. A rate is µcr per 1 000 000 units, so every sum is kept as a numerator over a
+million until it is rounded up, once, at the end.
 """
 
 from collections.abc import Iterable
@@ -22,8 +22,8 @@ _UNBOUNDED_TOKENS = 2**31 - 1
 class TokenUsage(Protocol):
     """The classes of tokens a call is charged by, as OpenAI reports them.
 
-    `input_tokens` includes `cached_input_tokens` (read from the provider's cache) and `cache_write_tokens`;
-    `output_tokens` includes reasoning. All are counts ≥ 0.
+    `input_tokens` includes `cached_input_tokens` (read from the provider's cache) and
+    `cache_write_tokens`; `output_tokens` includes reasoning. All are counts ≥ 0.
     """
 
     @property
@@ -74,7 +74,10 @@ class ChatRates(msgspec.Struct, frozen=True, kw_only=True):
     output: int
 
     def numerator(self, usage: TokenUsage) -> int:
-        """Give µcr × 1 000 000. Cached and written tokens beyond `input_tokens` are the provider's slip: cut off."""
+        """Give µcr × 1 000 000.
+
+        Cached and written tokens beyond `input_tokens` are the provider's slip: cut off.
+        """
         input_tokens = usage.input_tokens
         cached = min(usage.cached_input_tokens, input_tokens)
         written = min(usage.cache_write_tokens, input_tokens - cached)
@@ -145,7 +148,10 @@ class ChatPrice(msgspec.Struct, frozen=True):
 
 
 class PriceBookSnapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of the book in memory. `version` 0 is the empty book, by which nothing can be called."""
+    """One version of the book in memory.
+
+    `version` 0 is the empty book, by which nothing can be called.
+    """
 
     version: int
     chat_prices: dict[tuple[str, str], ChatPrice]
@@ -156,7 +162,10 @@ class PriceBookSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def snapshot_of(version: int, rows: Iterable[PriceRow]) -> PriceBookSnapshot:
-    """Build the book in memory. A chat model without both an input and an output price gets no price."""
+    """Build the book in memory.
+
+    A chat model without both an input and an output price gets no price.
+    """
     tiers: dict[tuple[str, str], dict[int, dict[str, PriceRow]]] = {}
     for row in rows:
         if row.operation == "chat":

@@ -1,16 +1,17 @@
 """What a workspace has. Amounts are µcr; a view shows credits."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 from django.db import connection
 
-EXPIRING_WITHIN = timedelta(days=30)
+EXPIRING_WITHIN_DAYS = 30
 
 _BALANCE = """
 SELECT COALESCE(sum(free) FILTER (WHERE expires_at > now()), 0)::bigint,
        COALESCE(sum(held), 0)::bigint,
-       COALESCE(sum(free) FILTER (WHERE expires_at > now() AND expires_at <= now() + %s), 0)::bigint,
+       COALESCE(sum(free) FILTER (
+         WHERE expires_at > now() AND expires_at <= now() + make_interval(days => %s)), 0)::bigint,
        min(expires_at) FILTER (WHERE expires_at > now() AND expires_at < 'infinity' AND free > 0)
 FROM (
   SELECT expires_at, held, remaining - held AS free FROM ledger.lot WHERE wallet_id = %s AND live) l
@@ -35,7 +36,7 @@ def read_balance(workspace_id: int) -> Balance:
     workspace.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_BALANCE, [EXPIRING_WITHIN, workspace_id])
+        cursor.execute(_BALANCE, [EXPIRING_WITHIN_DAYS, workspace_id])
         available, held, expiring, next_expiry = cursor.fetchone()
     return Balance(
         available_ucr=available, held_ucr=held, expiring_ucr=expiring, next_expiry=next_expiry

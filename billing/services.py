@@ -1,6 +1,4 @@
-"""Writes outside the proxy path: credits that staff and programs give, and the sweeps. Amounts are
-µcr.
-"""
+"""Writes outside the proxy path: credits that are given, and the sweeps. Amounts are µcr."""
 
 from datetime import datetime
 from uuid import UUID

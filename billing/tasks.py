@@ -1,6 +1,4 @@
-"""The sweeps, by Celery's clock. Safe twice and safe together: each looks again under the ledger's
-locks.
-"""
+"""What Celery rings for in billing. Safe twice, safe together: sweeps look again under locks."""
 
 from celery import shared_task
 

@@ -29,7 +29,8 @@ class PriceForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Price
         fields = (*_FIXED_FIELDS, "source", "as_of")
         widgets = {  # noqa: RUF012  Django's form
-            name: forms.TextInput() for name in ("provider", "model", "operation", "meter", "source")
+            name: forms.TextInput()
+            for name in ("provider", "model", "operation", "meter", "source")
         }
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  Django's own signature
@@ -98,9 +99,7 @@ class PriceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Refuse: a model is taken out of service in the catalogue."""
         return False
 
-    def save_model(
-        self, request: HttpRequest, obj: Price, form: PriceForm, change: bool
-    ) -> None:
+    def save_model(self, request: HttpRequest, obj: Price, form: PriceForm, change: bool) -> None:
         """Make the next version of the book through the service."""
         row = form.row()
         version = change_price(row, actor=request.user.get_username())

@@ -1,11 +1,17 @@
-"""The price book: versions, each a snapshot of every price. Append-only by trigger; written by billing/price_books.py."""
+"""The price book: versions, each a snapshot of every price.
+
+Append-only by trigger; written by billing/price_books.py.
+"""
 
 from django.db import models
 from django.db.models import Q
 
 
 class PriceBook(models.Model):
-    """One version of all prices. A hold keeps the version it was quoted by, and so does its charge."""
+    """One version of all prices.
+
+    A hold keeps the version it was quoted by, and so does its charge.
+    """
 
     version = models.IntegerField(primary_key=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -23,8 +29,9 @@ class PriceBook(models.Model):
 class Price(models.Model):
     """What one meter of one model costs in one version: µcr per `per` units.
 
-    `list_ucr` is what we charge before the tier's markup, `cost_ucr` what the provider bills us. `options` tells apart
-    what one meter prices differently (an image's size, a long context).
+    `list_ucr` is what we charge before the tier's markup, `cost_ucr` what the provider bills
+    us. `options` tells apart what one meter prices differently (an image's size, a long
+    context).
     """
 
     book = models.ForeignKey(PriceBook, on_delete=models.PROTECT, related_name="prices")

@@ -49,9 +49,7 @@ class CatalogueRowAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         save_row(obj, actor=request.user.get_username(), by_staff=True)
 
     @admin.action(description="Let model-catalog.json decide these again")
-    def hand_back_to_file(
-        self, request: HttpRequest, queryset: "QuerySet[CatalogueRow]"
-    ) -> None:
+    def hand_back_to_file(self, request: HttpRequest, queryset: "QuerySet[CatalogueRow]") -> None:
         """Drop the mark of staff, so that the next loading of the file takes over."""
         actor = request.user.get_username()
         handed = sum(hand_back(row, actor=actor) for row in queryset)
@@ -112,9 +110,7 @@ class KindRouteAdmin(CatalogueRowAdmin):
         """Warn above the list."""
         ending = [f"{route.channel} {route.kind}" for route in routes_near_sunset()]
         if ending and request.method == "GET":
-            messages.warning(
-                request, f"Answered by a successor now or soon: {', '.join(ending)}."
-            )
+            messages.warning(request, f"Answered by a successor now or soon: {', '.join(ending)}.")
         return super().changelist_view(request, extra_context)
 
 

@@ -26,7 +26,10 @@ class DeprecatedEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
 
 class OpenAIModel(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry as OpenAI's SDKs read it. Source: OpenAI's OpenAPI 2.3.0 (August 2026), schema Model."""
+    """One entry as OpenAI's SDKs read it.
+
+    Source: OpenAI's OpenAPI 2.3.0 (August 2026), schema Model.
+    """
 
     id: str
     object: str = "model"

@@ -54,11 +54,13 @@ class _Loading:
         self.removed += 1
 
 
-def load_catalogue(path: Path = CATALOGUE_FILE, *, actor: str = "load_catalogue") -> LoadedCatalogue:
+def load_catalogue(
+    path: Path = CATALOGUE_FILE, *, actor: str = "load_catalogue"
+) -> LoadedCatalogue:
     """Make the database say what the file says. Safe to repeat: equal rows are not touched.
 
-    Raises: CatalogueFileInvalid, with nothing written; ValidationError where the file contradicts a row of staff's,
-    with nothing written.
+    Raises: CatalogueFileInvalid, with nothing written; ValidationError where the file
+    contradicts a row of staff's, with nothing written.
     """
     file = read_catalogue_file(path)
     loading = _Loading(actor)
@@ -69,9 +71,7 @@ def load_catalogue(path: Path = CATALOGUE_FILE, *, actor: str = "load_catalogue"
         _load_routes(file, models, loading)
         _load_aliases(file, loading)
         _remove_models(file, loading)
-    return LoadedCatalogue(
-        written=loading.written, removed=loading.removed, kept=loading.kept
-    )
+    return LoadedCatalogue(written=loading.written, removed=loading.removed, kept=loading.kept)
 
 
 def _load_models(
@@ -89,9 +89,7 @@ def _load_models(
     return models
 
 
-def _load_routes(
-    file: CatalogueFile, models: dict[str, CatalogueModel], loading: _Loading
-) -> None:
+def _load_routes(file: CatalogueFile, models: dict[str, CatalogueModel], loading: _Loading) -> None:
     routes = KindRoute.objects.select_related("model")
     stored = {(route.channel, route.kind, route.position): route for route in routes}
     for channel, kind, position, wanted in file.routes():

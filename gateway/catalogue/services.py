@@ -41,7 +41,10 @@ def delete_row(row: CatalogueRow, *, actor: str) -> None:
 
 
 def hand_back(row: CatalogueRow, *, actor: str) -> bool:
-    """Let model-catalog.json decide this row again, from its next loading. Returns: whether it was staff's."""
+    """Let model-catalog.json decide this row again, from its next loading.
+
+    Returns: whether it was staff's.
+    """
     return save_row(row, actor=actor, by_staff=False)
 
 

@@ -1,6 +1,7 @@
 """The whole catalogue in memory, immutable: what a call looks up instead of the database.
 
-Everything is worked out when it is built: for each channel, each name a caller may use, the routes it leads to today.
+Everything is worked out when it is built: for each channel, each name a caller may use, the routes
+it leads to today.
 """
 
 from collections.abc import Iterable
@@ -36,7 +37,10 @@ SELECT revision + coalesce((SELECT max(version) FROM billing_pricebook), 0)
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """One model to call, with the facts that calling it takes. `model` is the provider's own id of it."""
+    """One model to call, with the facts that calling it takes.
+
+    `model` is the provider's own id of it.
+    """
 
     provider: str
     model: str
@@ -60,7 +64,8 @@ class Deprecation(msgspec.Struct, frozen=True, kw_only=True):
 class Resolution(msgspec.Struct, frozen=True, kw_only=True):
     """What a name leads to today: at least one route, the first preferred.
 
-    `asked` is the name the caller used; `kind` the kind it stands for, or the operation where a model was named.
+    `asked` is the name the caller used; `kind` the kind it stands for, or the operation where a
+    model was named.
     """
 
     asked: str
@@ -114,7 +119,10 @@ class _Document(msgspec.Struct, frozen=True):
 
 
 class ChannelTable(msgspec.Struct, frozen=True):
-    """What each name leads to in one channel, stable's answers filled in. `names` holds kinds, aliases and model ids."""
+    """What each name leads to in one channel, stable's answers filled in.
+
+    `names` holds kinds, aliases and model ids.
+    """
 
     kinds: dict[str, Resolution]
     names: dict[str, Resolution]
@@ -128,7 +136,10 @@ class CatalogueSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[Model, ...]
 
     def channel(self, name: str) -> str:
-        """Give the channel that a name stands for (`beta` is experimental). Raises: UnknownChannel."""
+        """Give the channel that a name stands for (`beta` is experimental).
+
+        Raises: UnknownChannel.
+        """
         channel = _CHANNEL_ALIASES.get(name, name)
         if channel not in self.channels:
             known = ", ".join(self.channels)
@@ -161,7 +172,10 @@ class CatalogueSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_revision() -> int:
-    """Read a number that is higher after every change of catalogue or prices and every midnight. One cheap query."""
+    """Read a number that is higher after every change of catalogue or prices and every midnight.
+
+    One cheap query.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_READ_REVISION)
         row = cursor.fetchone()

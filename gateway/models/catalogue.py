@@ -1,7 +1,7 @@
 """The catalogue: which models exist, which of them answers a kind in a channel, and who changed what.
 
-Rows come from model-catalog.json and from staff; all are written by gateway/catalogue/services.py. Every change moves
-`CatalogueRevision` by trigger, so that running processes notice.
+Rows come from model-catalog.json and from staff; all are written by gateway/catalogue/services.py.
+Every change moves `CatalogueRevision` by trigger, so that running processes notice.
 """
 
 from django.core.exceptions import ValidationError
@@ -20,7 +20,10 @@ class CatalogueRow(models.Model):
 
 
 class CatalogueModel(CatalogueRow):
-    """One model of one provider and the facts that calling it takes. Token limits are 0 where they do not apply."""
+    """One model of one provider and the facts that calling it takes.
+
+    Token limits are 0 where they do not apply.
+    """
 
     provider = models.TextField()
     name = models.TextField(help_text="The provider's own id of the model.")

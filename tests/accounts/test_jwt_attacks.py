@@ -167,8 +167,9 @@ def _forbidden_headers() -> Iterator[tuple[str, str]]:
     ]
     for header in headers:
         yield f"header {' '.join(header)}", _hs(header)
-    for kid in (7, None, [], {"k": 1}, True, "a" * 256, "two words", "k1\x00", "k1\n", "ключ"):
-        yield f"kid {kid!r:.30}", _hs({"kid": kid})
+    odd: list[object] = [7, None, [], {"k": 1}, True, "a" * 256, "two words", "k1\x00", "k1\n", "é"]
+    for odd_kid in odd:
+        yield f"kid {odd_kid!r:.30}", _hs({"kid": odd_kid})
     for kid in (
         "../../../../dev/null",
         "/dev/null",
@@ -233,7 +234,7 @@ def _wrong_claims() -> Iterator[tuple[str, str]]:
         {"scope": ["chat"]},
     ]
     for change in changes:
-        yield f"claims {' '.join(change)}", _hs(None, **change)
+        yield f"claims {' '.join(change)}", _payload(json.dumps(_claims(**change)))
     yield "RS256 expired", _rs(exp=NOW - 60, iat=NOW - 600)
     yield "RS256 for another audience", _rs(aud="other")
     yield "RS256 without audience", _rs(aud=...)
@@ -275,7 +276,7 @@ def _garbage() -> Iterator[tuple[str, str]]:
     yield "body deep", _payload('{"sub":"m","exp":1,"x":' + "[" * 2000 + "]" * 2000 + "}")
     yield (
         "body lone surrogate",
-        _payload('{"sub":"\\ud800","exp":%d,"iss":"us","aud":"studio"}' % (NOW + 600)),
+        _payload(f'{{"sub":"\\ud800","exp":{NOW + 600},"iss":"us","aud":"studio"}}'),
     )
     yield "body with a BOM", _payload("\ufeff" + json.dumps(_claims()))
     yield "nested token", _payload(json.dumps(good))
@@ -314,11 +315,7 @@ def test_the_forgers_tools_make_good_tokens_when_nothing_is_changed(identify: Id
     assert [caller.user_ref for caller in accepted] == ["mallory"] * 3
 
 
-@pytest.mark.parametrize(
-    "number",
-    range(len(CORPUS)),
-    ids=[f"{number} {name}" for number, (name, _) in enumerate(CORPUS)],
-)
+@pytest.mark.parametrize("number", range(len(CORPUS)), ids=NAMES)
 def test_hostile_token_is_refused_without_saying_why(number: int, identify: Identify) -> None:
     with pytest.raises(InvalidToken, match="^Invalid or expired token$") as refusal:
         identify(authorization=f"Bearer {CORPUS[number][1]}")

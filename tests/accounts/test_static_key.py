@@ -23,7 +23,7 @@ def static_key(credentials_settings: Settings) -> None:
 
 def test_first_use_makes_the_row_and_the_workspace(identify: Identify) -> None:
     caller = identify(x_app_key=STATIC)
-    row = AppKey.objects.select_related("workspace").get(pk=caller.app_key_id)
+    row = AppKey.objects.select_related("workspace").get(kind="static")
     assert (row.workspace.name, caller.workspace_id) == ("accounts-default", row.workspace.pk)
     assert (row.kind, row.key_id, row.last_four) == ("static", None, "pace")
     assert bytes(row.mac) == keys.mac(STATIC, "a1" * 32)

@@ -1,4 +1,4 @@
-"""`grant_credits --workspace NAME --credits N [--reason TEXT] [--expires-in-days N] [--once KEY]`."""
+"""`grant_credits --workspace NAME --credits N [--reason …] [--expires-in-days N] [--once KEY]`."""
 
 from argparse import ArgumentParser
 from datetime import timedelta

@@ -1,0 +1,73 @@
+"""Real processes for tests: the gateway's web process and the upstream sandbox."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from studio.supervisor.bootstrap import BASE_DIR
+from studio.supervisor.plan import Plan
+from studio.supervisor.processes import Child, ChildSpec, free_port, start, stop, wait_until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """A running web process."""
+
+    url: str
+    child: Child
+
+    @property
+    def pid(self) -> int:
+        """Its process id, for tests that kill it."""
+        return self.child.process.pid
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self.child.process.kill()
+        self.child.process.wait()
+
+    def stop(self) -> None:
+        """End it as a deployment would: it answers what is under way."""
+        stop([self.child])
+
+
+def run_gateway(directory: Path, environment: Mapping[str, str]) -> Gateway:
+    """Start a web process and wait until it is ready."""
+    plan = Plan(
+        data_dir=directory,
+        host="127.0.0.1",
+        port=free_port(),
+        environment=os.environ | {"PYTHONUNBUFFERED": "1"} | environment,
+    )
+    plan.log_dir.mkdir(exist_ok=True)
+    child = start(plan.web())
+    wait_until(lambda: _answers(f"{plan.base_url}/health/ready"), child=child, what="The gateway")
+    return Gateway(url=plan.base_url, child=child)
+
+
+def run_sandbox(directory: Path) -> tuple[str, Child]:
+    """Start the sandbox and wait until it answers. Returns: its URL and its process."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    spec = ChildSpec(
+        name="sandbox",
+        command=[sys.executable, "-m", "sandbox", "--host", "127.0.0.1", "--port", str(port)],
+        environment=os.environ,
+        log=directory / "sandbox.log",
+        cwd=BASE_DIR,
+    )
+    child = start(spec)
+    wait_until(lambda: _answers(f"{url}/health"), child=child, what="The sandbox")
+    return url, child
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urlopen(url, timeout=5) as answer:  # noqa: S310  # our own address
+            return bool(answer.status == 200)
+    except (URLError, OSError):
+        return False
