@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from bench.behaviour import Behaviour
 from bench.books import Books
 from bench.load import LoadPlan
@@ -15,6 +17,7 @@ from bench.measure import (
     median,
     notes_of,
     per_request_ms,
+    run_load,
 )
 from bench.stack import Server, Stack, Wallets
 
@@ -49,12 +52,14 @@ def wallets(stack: Stack, options: Options) -> Iterable[Row]:
             for _ in range(options.rounds):
                 for name, owner in owners.items():
                     plan = _plan(owner, body, clients, options)
-                    found = interleaved(stack, [stack.gateway], lambda _, plan=plan: plan, 1)
-                    samples.setdefault(name, []).extend(found[stack.gateway.name])
+                    sample = run_load(stack, stack.gateway, plan_for(plan, stack.gateway))
+                    samples.setdefault(name, []).append(sample)
             books.expect(sum(s.result.good for group in samples.values() for s in group))
         for name, group in samples.items():
             figures = _figures(group)
-            yield _row("wallets", f"{clients} clients, {name}", stack.gateway, group, figures, books)
+            yield _row(
+                "wallets", f"{clients} clients, {name}", stack.gateway, group, figures, books
+            )
 
 
 def _plan(
@@ -94,8 +99,7 @@ def _compare(
 
 def plan_for(plan: LoadPlan, target: Server) -> LoadPlan:
     """Point a plan at a target."""
-    fields = {name: getattr(plan, name) for name in plan.__struct_fields__}
-    return LoadPlan(**fields | {"ports": [target.port], "path": target.path})
+    return msgspec.structs.replace(plan, ports=[target.port], path=target.path)
 
 
 def _figures(samples: Sequence[Sample]) -> dict[str, float]:

@@ -27,8 +27,8 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What to do. Ports are used round robin by callers, keys round robin by requests.
 
     `chunks` is the number of text chunks a stream must have, 0 for plain answers. With `requests` the run ends after so
-    many instead of after `seconds`. `stamps`: measure each chunk's age. `window_s`: the part of the run to measure, from
-    and until; callers begin evenly spread over `ramp_s`.
+    many instead of after `seconds`. What is measured lies between `warm_s` and `warm_s + seconds`; callers begin evenly
+    spread over `ramp_s`. `stamps`: measure the age of each chunk when it arrives.
     """
 
     ports: list[int]
@@ -288,8 +288,6 @@ def _quantile(values: list[float] | list[int], share: float) -> float:
 
 def main() -> None:
     """Run one plan."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 65_536)), hard))
     plan = msgspec.json.decode(sys.stdin.buffer.read(), type=LoadPlan)
     gc.disable()
     sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(_run(plan))))

@@ -7,6 +7,7 @@ pass-through get one core; everything else, this process and what it starts, get
 import contextlib
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -106,6 +107,8 @@ class Stack:
 def running_stack(wallets: int) -> Iterator[Stack]:
     """Start everything, and stop it at the end. Raises: CannotStart."""
     pin(0, OTHER_CORE)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 65_536)), hard))
     with contextlib.ExitStack() as undo:
         log_dir = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="studio-bench-")))
         upstream_port = free_port()
@@ -122,7 +125,10 @@ def running_stack(wallets: int) -> Iterator[Stack]:
             "pass-through", "bench.passthrough:application", environment, log_dir, GATEWAY_CORE
         )
         children.append(passthrough_child)
-        hot, many = _make_wallets(environment, 1, 10**15), _make_wallets(environment, wallets, 10**13)
+        hot, many = (
+            _make_wallets(environment, 1, 10**15),
+            _make_wallets(environment, wallets, 10**13),
+        )
         gateway_child, gateway = _start_web(
             "gateway", "studio.asgi:application", environment, log_dir, GATEWAY_CORE
         )

@@ -1,4 +1,4 @@
-"""Every write of the price book. A version is never changed: each write makes the next one, a copy with the difference.
+"""Every write of the price book: a version is never changed, each write makes the next one.
 
 A price that staff edited is theirs: loading prices.toml again leaves it as it is until staff hand
 it back.
@@ -17,7 +17,7 @@ from billing.pricing import PriceRow, read_rows
 
 
 class LoadedPrices(msgspec.Struct, frozen=True, kw_only=True):
-    """What loading the file came to: the newest version, whether it is new, and how many prices stayed staff's."""
+    """The newest version after a loading, whether it is new, and how many prices stayed staff's."""
 
     version: int
     changed: bool

@@ -15,7 +15,7 @@ from studio.core.money import BASIS_POINTS, with_markup
 
 PER_MILLION = 1_000_000
 ABOVE_INPUT_TOKENS = "above_input_tokens"
-"""The option of a rate that holds for calls with more input tokens than its value (long context)."""
+"""Option of a rate that holds for calls of more input tokens than its value (long context)."""
 _UNBOUNDED_TOKENS = 2**31 - 1
 
 
@@ -44,7 +44,7 @@ class TokenUsage(Protocol):
 
 
 class PriceRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One price as the book holds it: µcr per `per` units of a meter, what we charge and what we are billed."""
+    """One price as the book has it: µcr per `per` units, what we charge and what we are billed."""
 
     provider: str
     model: str
@@ -103,7 +103,7 @@ class ChatTier(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChatPrice(msgspec.Struct, frozen=True):
-    """What a chat model costs: its tiers, the longest context first, ending in the one above 0 tokens."""
+    """What a chat model costs: its tiers, the longest context first, the last for any input."""
 
     tiers: tuple[ChatTier, ...]
 
@@ -126,7 +126,7 @@ class ChatPrice(msgspec.Struct, frozen=True):
     def affordable_output_tokens(
         self, available_ucr: int, input_ceiling: int, markup_bp: int
     ) -> int:
-        """Give the most output tokens whose ceiling is within `available_ucr`; 0 if not even the input is."""
+        """Give the most output tokens that `available_ucr` covers beside the input, at least 0."""
         denominator = BASIS_POINTS + markup_bp
         numerator = available_ucr * PER_MILLION * BASIS_POINTS // denominator
         affordable = min(
@@ -142,7 +142,7 @@ class ChatPrice(msgspec.Struct, frozen=True):
         return self.tiers[-1]
 
     def _reachable(self, input_ceiling: int) -> list[ChatRates]:
-        """Give the rates of every tier that a call of at most this many input tokens may fall into."""
+        """Give the rates of every tier that a call of at most this many input tokens may be in."""
         longer = [t.list_rates for t in self.tiers[:-1] if input_ceiling > t.above_input_tokens]
         return [*longer, self.tiers[-1].list_rates]
 

@@ -1,11 +1,16 @@
 """From a request to a provider and back.
 
-surfaces/    the public APIs: their JSON, their envelopes, nothing else        operations/  one file per operation, provider-neutral
-providers/   one pure file per upstream                                        catalogue/   kinds, channels, models, as data
-admission.py who calls, and may they now                                       routing.py   kind → provider, address, key, price
-chat.py      the walk of one chat: quote, hold, call, settle                   calls.py     the call row: hold and settle statements
-batch.py     what queued while the last statement ran goes out together        transport.py HTTP towards providers
-runtime.py   what one process holds open                                       resolver.py  calls whose process died
+surfaces/     the public APIs: their JSON, their envelopes, nothing else
+operations/   one file per operation, provider-neutral
+providers/    one pure file per upstream
+catalogue/    kinds, channels, models, as data
+admission.py  who calls, and may they now        limiter.py     rate and concurrency, in Redis
+quoting.py    what it may cost, and holding it   routing.py     kind to provider, address, price
+chat.py       the walk of one chat               idempotency.py answers given before
+calls.py      hold, settle, heartbeat            statements.py  their SQL (sql/)
+batch.py, lane.py   natural batching over one connection each
+transport.py  HTTP towards providers             resolver.py    calls whose process died
+runtime.py    what one process holds open        world.py       catalogue and prices in memory
 
 No price and no model name in Python; no ledger table is written but through billing's functions.
 """

@@ -1,4 +1,6 @@
-"""One structured line per request, written off the event loop: an allow-list of fields, none for a body or a key."""
+"""One structured line per request, written off the event loop: an allow-list of fields, none for a
+body or a key.
+"""
 
 import asyncio
 import contextlib

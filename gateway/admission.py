@@ -1,7 +1,9 @@
-"""Who calls, and may they call now: one round trip to Redis for a known credential, PostgreSQL for a new one.
+"""Who calls, and may they call now: one round trip to Redis for a known credential, PostgreSQL for
+a new one.
 
-The same function serves both doors. Redis keeps a copy of a caller for four seconds, so a revoked key stops everywhere
-within five; while Redis is away PostgreSQL is asked each time and each process counts on its own.
+The same function serves both doors. Redis keeps a copy of a caller for four seconds, so a revoked
+key stops everywhere within five; while Redis is away PostgreSQL is asked each time and each process
+counts on its own.
 """
 
 import hashlib
@@ -44,7 +46,8 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
 async def admit(
     limiter: Limiter, headers: Headers, *, request_id: str, address: str
 ) -> Admitted | Refused:
-    """Identify the caller and count the request; the caller's concurrent place is taken until `leave`.
+    """Identify the caller and count the request; the caller's concurrent place is taken until
+    `leave`.
 
     A request without a valid credential is counted by its address, so that guessing is limited too.
     Raises: Unauthenticated or InvalidRequest with the reason; nothing but the count was written.
@@ -97,9 +100,7 @@ async def _ask(limiter: Limiter, credential: Credential, request_id: str) -> Adm
     if admission.state != "missing":
         return admission
     caller = await sync_to_async(_identify, thread_sensitive=False)(credential)
-    return await limiter.ask(
-        Ask(request_id=request_id, digest=credential.digest, caller=caller)
-    )
+    return await limiter.ask(Ask(request_id=request_id, digest=credential.digest, caller=caller))
 
 
 def _identify(credential: Credential) -> Caller:

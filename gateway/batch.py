@@ -1,6 +1,8 @@
-"""Natural batching: what queued while the previous statement was under way goes out together in the next one.
+"""Natural batching: what queued while the previous statement was under way goes out together in the
+next one.
 
-No timer and no fire-and-forget: every caller waits for its own item's outcome. A lone item goes out at once.
+No timer and no fire-and-forget: every caller waits for its own item's outcome. A lone item goes out
+at once.
 """
 
 import asyncio
@@ -16,10 +18,12 @@ class BatchClosed(Exception):
 
 
 class Batcher(Generic[Item, Verdict]):
-    """Collect items and hand them to `flush` in order, at most `limit` at a time, one flush under way.
+    """Collect items and hand them to `flush` in order, at most `limit` at a time, one flush under
+    way.
 
-    `flush` takes the items and returns one verdict per item, in order. If it raises one of `split_on` for several items
-    they are repeated one by one, so that a poisoned item fails alone; every other error goes to all of them.
+    `flush` takes the items and returns one verdict per item, in order. If it raises one of
+    `split_on` for several items they are repeated one by one, so that a poisoned item fails alone;
+    every other error goes to all of them.
     """
 
     def __init__(
@@ -39,8 +43,8 @@ class Batcher(Generic[Item, Verdict]):
     async def submit(self, item: Item) -> Verdict:
         """Queue one item and wait for its verdict.
 
-        A caller that is cancelled meanwhile leaves its item in the queue: the outcome happens, nobody hears of it.
-        Raises: BatchClosed, or whatever `flush` raised for this item alone.
+        A caller that is cancelled meanwhile leaves its item in the queue: the outcome happens,
+        nobody hears of it. Raises: BatchClosed, or whatever `flush` raised for this item alone.
         """
         if self._closed:
             raise BatchClosed

@@ -1,8 +1,8 @@
 """Holding, settling and keeping alive the calls of one process.
 
-T1 (hold + call row) commits before anything is sent; T2 (settle + call row + usage) commits before the last byte leaves.
-Both are repeated by id when the connection is lost: `open` on an own id then means held, a settle that is not fresh
-means that it was settled before.
+T1 (hold + call row) commits before anything is sent; T2 (settle + call row + usage) commits before
+the last byte leaves. Both are repeated by id when the connection is lost: `open` on an own id then
+means held, a settle that is not fresh means that it was settled before.
 """
 
 import asyncio
@@ -39,14 +39,18 @@ _PLACE_EVERY_BEATS = 10
 
 
 class HoldVerdict(msgspec.Struct, frozen=True):
-    """`verdict` is the ledger's word (only `held` may be sent); `available_ucr` what is left after it."""
+    """`verdict` is the ledger's word (only `held` may be sent); `available_ucr` what is left after
+    it.
+    """
 
     verdict: str
     available_ucr: int
 
 
 class SettleVerdict(msgspec.Struct, frozen=True):
-    """`verdict` is the kind that won, `charged_ucr` what was charged in all, `available_ucr` what is left."""
+    """`verdict` is the kind that won, `charged_ucr` what was charged in all, `available_ucr` what
+    is left.
+    """
 
     verdict: str | None
     fresh: bool
@@ -55,7 +59,10 @@ class SettleVerdict(msgspec.Struct, frozen=True):
 
 
 class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
-    """A held call of this process. `relayed_tokens` tells how many output tokens the caller has got so far."""
+    """A held call of this process.
+
+    `relayed_tokens` tells how many output tokens the caller has got so far.
+    """
 
     id: UUID
     workspace_id: int
@@ -83,10 +90,12 @@ class CallDesk:
         self._early_beat: asyncio.Task[object] | None = None
 
     async def hold(self, call: NewCall) -> HoldVerdict:
-        """Hold credits and write the call row. After `held` the call may be sent, and must be settled.
+        """Hold credits and write the call row.
 
-        Raises: LedgerUnavailable (the hold may exist; then the resolver voids it); psycopg.errors.UniqueViolation when
-        the Idempotency-Key is taken (nothing was written).
+        After `held` the call may be sent, and must be settled.
+
+        Raises: LedgerUnavailable (the hold may exist; then the resolver voids it);
+        psycopg.errors.UniqueViolation when the Idempotency-Key is taken (nothing was written).
         """
         try:
             return await self._holds.submit(call)
@@ -119,9 +128,11 @@ class CallDesk:
             self._early_beat = asyncio.ensure_future(self.beat(at_once=call_id))
 
     async def beat(self, *, at_once: UUID | None = None) -> list[tuple[str, str]]:
-        """Extend hold, lease and checkpoint of every call older than two seconds (and of `at_once`).
+        """Extend hold, lease and checkpoint of every call older than two seconds (and of
+        `at_once`).
 
-        Returns: now and then, the (limiter key, request id) of those calls, whose places want extending too.
+        Returns: now and then, the (limiter key, request id) of those calls, whose places want
+        extending too.
         """
         oldest = time.monotonic() - _BEAT_AFTER_S
         calls = [call for call in self._open.values() if call.born_s < oldest or call.id == at_once]

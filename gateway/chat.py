@@ -1,12 +1,15 @@
-"""The walk of one chat: hold, call, settle, answer. Plain in `complete`, streamed in `open_stream` and `ChatRelay`.
+"""The walk of one chat: hold, call, settle, answer.
 
-No HTTP of ours in here: callers get an answer or a relay, and errors from the one tree. Whatever happens between hold
-and settle, the call is settled once: here, or by the resolver when this process is gone.
+Plain in `complete`, streamed in `open_stream` and `ChatRelay`.
+
+No HTTP of ours in here: callers get an answer or a relay, and errors from the one tree. Whatever
+happens between hold and settle, the call is settled once: here, or by the resolver when this
+process is gone.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
@@ -43,7 +46,8 @@ class ChatAnswer(msgspec.Struct, frozen=True, kw_only=True):
 async def complete(runtime: Runtime, task: ChatTask) -> ChatAnswer:
     """Answer one chat in one piece; the settle has committed when this returns.
 
-    Raises: what `hold_chat` raises (nothing held), UpstreamFailure (hold released, nothing charged), OutcomeUnknown.
+    Raises: what `hold_chat` raises (nothing held), UpstreamFailure (hold released, nothing
+    charged), OutcomeUnknown.
     """
     held = await hold_chat(runtime, task)
     sent_s = time.perf_counter()
@@ -70,7 +74,8 @@ async def complete(runtime: Runtime, task: ChatTask) -> ChatAnswer:
 async def open_stream(runtime: Runtime, task: ChatTask) -> "ChatRelay":
     """Begin a streamed chat: held, sent, and accepted by the provider.
 
-    Raises: what `hold_chat` raises, UpstreamFailure (hold released). Afterwards the relay must be finished.
+    Raises: what `hold_chat` raises, UpstreamFailure (hold released). Afterwards the relay must be
+    finished.
     """
     held = await hold_chat(runtime, task)
     sent_s = time.perf_counter()
@@ -92,7 +97,10 @@ async def open_stream(runtime: Runtime, task: ChatTask) -> "ChatRelay":
 
 
 class ChatRelay:
-    """A streamed chat under way. Iterate `chunks`, then call `finish` in any case, then send what it returns."""
+    """A streamed chat under way.
+
+    Iterate `chunks`, then call `finish` in any case, then send what it returns.
+    """
 
     def __init__(
         self,
@@ -125,9 +133,11 @@ class ChatRelay:
         self._response.close()
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Give bytes to relay as they come, until the provider ends, breaks off or the client leaves.
+        """Give bytes to relay as they come, until the provider ends, breaks off or the client
+        leaves.
 
-        Nothing is retried after the first byte: a break becomes the terminal error event of `finish`.
+        Nothing is retried after the first byte: a break becomes the terminal error event of
+        `finish`.
         """
         stream, response, desk = self._stream, self._response, self._runtime.desk
         call_id = self.held.task.id
@@ -195,7 +205,9 @@ class ChatRelay:
         return outcome, closing
 
     def _usage(self, *, complete: bool) -> ChatUsage | None:
-        """Give what was used: the provider's figure, at least what was relayed; None if nothing was delivered."""
+        """Give what was used: the provider's figure, at least what was relayed; None if nothing was
+        delivered.
+        """
         reported, relayed = self._stream.usage, self._stream.relayed_tokens
         if complete and reported is not None:
             return reported
@@ -237,7 +249,7 @@ def _target(held: HeldChat) -> Target:
     )
 
 
-def _watch(runtime: Runtime, held: HeldChat, *, relayed: "Callable[[], int]") -> None:
+def _watch(runtime: Runtime, held: HeldChat, *, relayed: Callable[[], int]) -> None:
     task = held.task
     runtime.desk.watch(
         OpenCall(
@@ -315,7 +327,9 @@ def _outcome(  # noqa: PLR0913  one row of the usage table has this many sources
     answer: bytes | None,
     media_type: str,
 ) -> Outcome:
-    """Put together what the settle statement writes; without usage nothing is charged and the hold is released."""
+    """Put together what the settle statement writes; without usage nothing is charged and the hold
+    is released.
+    """
     now_s = time.perf_counter()
     caller = held.task.caller
     used = usage or ChatUsage(input_tokens=0, output_tokens=0, source="none")

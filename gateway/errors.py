@@ -55,7 +55,9 @@ class LedgerUnavailable(Unavailable):
 
 
 class OutcomeUnknown(Unavailable):
-    """The provider answered but the database did not take the settle in time; it will be settled, once."""
+    """The provider answered but the database did not take the settle in time; it will be settled,
+    once.
+    """
 
     code = "outcome_unknown"
 

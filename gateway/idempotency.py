@@ -1,7 +1,9 @@
-"""Idempotency-Key: the same key and body get the stored answer, byte for byte, from one provider call.
+"""Idempotency-Key: the same key and body get the stored answer, byte for byte, from one provider
+call.
 
-The key lives in the call row, which the hold statement writes; a unique index decides races. It is scoped by workspace
-and caller, so that nobody meets another's key. Definite failures release the key: a retry then really retries.
+The key lives in the call row, which the hold statement writes; a unique index decides races. It is
+scoped by workspace and caller, so that nobody meets another's key. Definite failures release the
+key: a retry then really retries.
 """
 
 import hashlib
@@ -30,7 +32,10 @@ UPDATE gateway_call SET idempotency_digest = NULL, answer = NULL WHERE id = %s A
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """An Idempotency-Key as the call row keeps it: digests of scope and key, and of route and body."""
+    """An Idempotency-Key as the call row keeps it.
+
+    Digests of scope and key, and of route and body.
+    """
 
     key_digest: bytes
     request_digest: bytes
@@ -63,7 +68,8 @@ async def look_up(
 ) -> StoredAnswer | None:
     """Find the answer that was given under this key, if any.
 
-    Raises: IdempotencyMismatch (used with another body or path), IdempotencyConflict (still being served).
+    Raises: IdempotencyMismatch (used with another body or path), IdempotencyConflict (still being
+    served).
     """
     async with pool.connection() as connection:
         cursor = await connection.execute(_LOOK_UP, (workspace_id, claim.key_digest))

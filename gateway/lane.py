@@ -1,4 +1,6 @@
-"""One PostgreSQL connection of the proxy path, kept open, used by one statement at a time, re-made when it is lost."""
+"""One PostgreSQL connection of the proxy path, kept open, used by one statement at a time, re-made
+when it is lost.
+"""
 
 import asyncio
 import contextlib
@@ -22,14 +24,17 @@ Query = tuple[str, Sequence[Any]]
 
 
 class LaneDown(Exception):
-    """The database did not answer within the time given; the statement may or may not have been carried out."""
+    """The database did not answer within the time given; the statement may or may not have been
+    carried out.
+    """
 
 
 class Lane:
     """A connection in autocommit: each statement is a transaction of its own.
 
-    `run` repeats a statement whose connection was lost, until `patience_s` is over: statements must be idempotent by
-    the ids they carry. It says how often it sent the statement, because a repeated hold finds itself (`open`).
+    `run` repeats a statement whose connection was lost, until `patience_s` is over: statements must
+    be idempotent by the ids they carry. It says how often it sent the statement, because a repeated
+    hold finds itself (`open`).
     """
 
     def __init__(self, conninfo: str, *, name: str, patience_s: float) -> None:
@@ -80,7 +85,9 @@ class Lane:
         return self._connection
 
     async def _is_lost(self, error: psycopg.OperationalError) -> bool:
-        """Tell a lost or refusing server from a statement that failed (lock or statement timeout) on a good one."""
+        """Tell a lost or refusing server from a statement that failed (lock or statement timeout)
+        on a good one.
+        """
         connection = self._connection
         if connection is not None and not connection.broken and not connection.closed:
             return False

@@ -1,7 +1,9 @@
-"""Rate and concurrency of callers, exact across processes: one Lua call in Redis for a batch of requests.
+"""Rate and concurrency of callers, exact across processes: one Lua call in Redis for a batch of
+requests.
 
-The rate is GCRA (a leaky bucket as meter): `limit` requests may come at once, one more every window/limit. When Redis
-does not answer, each process counts on its own: neither open nor closed, and money is never decided here.
+The rate is GCRA (a leaky bucket as meter): `limit` requests may come at once, one more every
+window/limit. When Redis does not answer, each process counts on its own: neither open nor closed,
+and money is never decided here.
 """
 
 import asyncio
@@ -29,9 +31,12 @@ _decode = msgspec.msgpack.Decoder(Caller).decode
 
 
 class Admission(msgspec.Struct, frozen=True, kw_only=True):
-    """What the limiter says of one request. `reset_at` is Unix seconds, `retry_after_s` whole seconds.
+    """What the limiter says of one request.
 
-    `state`: ok, rate, concurrency, or missing (no copy of this credential: identify it and ask again).
+    `reset_at` is Unix seconds, `retry_after_s` whole seconds.
+
+    `state`: ok, rate, concurrency, or missing (no copy of this credential: identify it and ask
+    again).
     """
 
     state: str
@@ -66,7 +71,10 @@ class Limiter:
         self._local = LocalLimiter()
 
     async def ask(self, ask: Ask) -> Admission:
-        """Count one request. Without Redis the local count answers, or `missing` if the caller is not known yet."""
+        """Count one request.
+
+        Without Redis the local count answers, or `missing` if the caller is not known yet.
+        """
         if time.monotonic() >= self._down_until:
             try:
                 return await self._batcher.submit(ask)
@@ -76,7 +84,9 @@ class Limiter:
         return self._local.ask(ask)
 
     def release(self, caller: Caller, request_id: str) -> None:
-        """Give back the request's concurrent place; it travels with the next batch, or alone within 20 ms."""
+        """Give back the request's concurrent place; it travels with the next batch, or alone within
+        20 ms.
+        """
         self._local.release(caller.limiter_key, request_id)
         self._releases.append((caller.limiter_key, request_id))
         if self._releaser is None:

@@ -1,4 +1,6 @@
-"""What a chat may cost at most, and holding that much: route, price, ceilings, hold, and the clamp of a thin wallet."""
+"""What a chat may cost at most, and holding that much: route, price, ceilings, hold, and the clamp
+of a thin wallet.
+"""
 
 from uuid import UUID
 
@@ -36,7 +38,10 @@ _SPENT = "SELECT spent_ucr FROM accounts_appkey WHERE id = %s"
 
 
 class ChatTask(msgspec.Struct, frozen=True, kw_only=True):
-    """One chat on its way: who asks, through which surface, for what. `started_s` is a perf_counter reading."""
+    """One chat on its way: who asks, through which surface, for what.
+
+    `started_s` is a perf_counter reading.
+    """
 
     id: UUID
     caller: Caller
@@ -82,8 +87,9 @@ class _Ceilings(msgspec.Struct, frozen=True, kw_only=True):
 async def hold_chat(runtime: Runtime, task: ChatTask) -> HeldChat:
     """Resolve, price and hold one chat.
 
-    Raises: UnknownKind, NoProvider, NoPrice, Forbidden (model not on the key's list), KeyBudgetSpent,
-    InsufficientCredits, WalletFrozen, IdempotencyConflict, LedgerUnavailable; in each case nothing is held.
+    Raises: UnknownKind, NoProvider, NoPrice, Forbidden (model not on the key's list),
+    KeyBudgetSpent, InsufficientCredits, WalletFrozen, IdempotencyConflict, LedgerUnavailable; in
+    each case nothing is held.
     """
     world = runtime.world
     caller = task.caller
@@ -138,7 +144,7 @@ def _check_model(caller: Caller, kind: str, model: str) -> None:
 
 
 async def _check_budget(runtime: Runtime, caller: Caller) -> None:
-    """Refuse a key whose cap is used up; soft by what is in flight (the wallet is the hard limit)."""
+    """Refuse a key whose cap is used up; soft by what is in flight, since the wallet is hard."""
     async with runtime.pool.connection() as connection:
         cursor = await connection.execute(_SPENT, (caller.app_key_id,))
         row = await cursor.fetchone()
@@ -172,7 +178,7 @@ def _ceiling_ucr(price: ChatPrice, ceilings: _Ceilings, caller: Caller) -> int:
 async def _place(
     runtime: Runtime, task: ChatTask, call: NewCall, price: ChatPrice, ceilings: _Ceilings
 ) -> tuple[NewCall, _Ceilings]:
-    """Place the hold; where the caller named no maximum, once more with what a thin wallet affords."""
+    """Place the hold; without a maximum of the caller's, once more with what the wallet affords."""
     verdict = await _hold(runtime, call)
     if verdict.verdict == "insufficient" and ceilings.may_clamp:
         affordable = price.affordable_output_tokens(

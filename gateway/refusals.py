@@ -1,4 +1,6 @@
-"""Requests refused before a call: counted per minute, workspace, key and reason, never billed, not a row each."""
+"""Requests refused before a call: counted per minute, workspace, key and reason, never billed, not
+a row each.
+"""
 
 import time
 from collections import Counter
@@ -7,19 +9,12 @@ from uuid import UUID
 import msgspec
 from psycopg_pool import AsyncConnectionPool
 
+from gateway.statements import read_sql
 from studio.core.ids import new_id
 
 _MINUTE_S = 60
 
-_INSERT = """
-INSERT INTO usage (request_id, started_at, workspace_id, app_key_id, app_id, surface, operation, kind, channel, status,
-                   reason, billing, request_count, attempts, http_status, usage_source)
-SELECT id, to_timestamp(minute), workspace_id, app_key_id, app_id, surface, operation, '', '', 'refused',
-       reason, 'none', count, 0, http_status, 'none'
-FROM unnest(%s::uuid[], %s::float8[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[],
-            %s::int[], %s::int[])
-  AS i(id, minute, workspace_id, app_key_id, app_id, surface, operation, reason, http_status, count)
-"""
+_INSERT = read_sql("count_refusals")
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +30,10 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RefusalCounter:
-    """Count in memory, write every few seconds. A killed process loses at most those seconds' refusals."""
+    """Count in memory, write every few seconds.
+
+    A killed process loses at most those seconds' refusals.
+    """
 
     def __init__(self, pool: AsyncConnectionPool) -> None:
         self._pool = pool

@@ -1,8 +1,9 @@
 """Calls whose process died: settled once, from the last checkpoint, by whoever finds them.
 
-A call is dead when its lease ended ten seconds ago. What was delivered up to the checkpoint is charged (at most two
-seconds or 256 tokens are given away); a call that had delivered nothing is released. Right after a restart of the
-database the leases of the living are stale too, so nothing is taken then.
+A call is dead when its lease ended ten seconds ago. What was delivered up to the checkpoint is
+charged (at most two seconds or 256 tokens are given away); a call that had delivered nothing is
+released. Right after a restart of the database the leases of the living are stale too, so nothing
+is taken then.
 """
 
 import logging
@@ -13,23 +14,15 @@ from django.db import connection
 
 from billing.pricing import PriceBookSnapshot, load_price_book
 from gateway.operations.chat import ChatUsage
-from gateway.statements import LEASE_S, SETTLE, Outcome, settle_parameters
+from gateway.statements import LEASE_S, SETTLE, Outcome, read_sql, settle_parameters
 
 logger = logging.getLogger(__name__)
 
-_CLAIM = f"""
-UPDATE gateway_call SET fence = fence + 1, lease_until = now() + interval '{LEASE_S} seconds'
-WHERE id IN (
-  SELECT id FROM gateway_call
-  WHERE state = 'open' AND lease_until < now() - interval '10 seconds'
-    AND pg_postmaster_start_time() < now() - interval '15 seconds'
-  ORDER BY lease_until LIMIT %s FOR UPDATE SKIP LOCKED)
-RETURNING id, workspace_id, provider, model, price_version, markup_bp, input_estimate, checkpoint_tokens,
-  (extract(epoch FROM now() - started_at) * 1000)::int, app_key_id IS NOT NULL
-"""
+_CLAIM = read_sql("claim_dead_calls")
 _FORGET_ANSWERS = """
 UPDATE gateway_call SET answer = NULL, idempotency_digest = NULL
-WHERE idempotency_digest IS NOT NULL AND state <> 'open' AND started_at < now() - interval '24 hours'
+WHERE idempotency_digest IS NOT NULL AND state <> 'open'
+  AND started_at < now() - interval '24 hours'
 """
 _FORGET_CALLS = """
 DELETE FROM gateway_call WHERE state <> 'open' AND finished_at < now() - interval '7 days'
@@ -54,7 +47,7 @@ class DeadCall(msgspec.Struct, frozen=True):
 def resolve_dead_calls(limit: int = 200) -> int:
     """Settle up to `limit` dead calls. Returns: how many were settled by this run."""
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [limit])
+        cursor.execute(_CLAIM, [LEASE_S, limit])
         dead = [DeadCall(*row) for row in cursor.fetchall()]
     books: dict[int, PriceBookSnapshot] = {}
     settled = 0

@@ -1,4 +1,5 @@
-"""What one process holds open on the proxy path: made in the running loop, after fork, closed on shutdown.
+"""What one process holds open on the proxy path: made in the running loop, after fork, closed on
+shutdown.
 
 Nothing here is needed by another process, and everything can be lost at any time.
 """
@@ -30,7 +31,9 @@ _BEAT_EVERY_S = 2.0
 _REFUSALS_EVERY_S = 5.0
 _REDIS_PATIENCE_S = 0.5
 _GC_THRESHOLDS = (20_000, 50, 100)
-"""Fewer collections: long-lived objects are frozen at start, requests leave little that is cyclic (performance.md)."""
+"""Fewer collections: long-lived objects are frozen at start, requests leave little that is cyclic
+(performance.md).
+"""
 
 
 def conninfo() -> str:

@@ -1,4 +1,7 @@
-"""HTTP towards providers on the proxy path. A key is only ever sent to the host it was configured for."""
+"""HTTP towards providers on the proxy path.
+
+A key is only ever sent to the host it was configured for.
+"""
 
 import asyncio
 import socket
@@ -23,7 +26,10 @@ _MAX_ANSWER_BYTES = 32 * 1024 * 1024
 
 
 class Upstream(msgspec.Struct, frozen=True, kw_only=True):
-    """A provider as this process may reach it: adaptor, address, key. `sandbox` if it is our double."""
+    """A provider as this process may reach it: adaptor, address, key.
+
+    `sandbox` if it is our double.
+    """
 
     provider: ChatProvider
     base_url: str
@@ -62,7 +68,10 @@ class UpstreamResponse:
             return body
 
     async def read_some(self) -> bytes:
-        """Wait for the next bytes; empty at the end. Raises: UpstreamUnreachable, UpstreamTimeout."""
+        """Wait for the next bytes; empty at the end.
+
+        Raises: UpstreamUnreachable, UpstreamTimeout.
+        """
         try:
             return await self._response.content.readany()
         except (TimeoutError, aiohttp.ServerTimeoutError) as error:
@@ -71,7 +80,10 @@ class UpstreamResponse:
             raise UpstreamUnreachable("The provider broke off its answer.") from error
 
     def close(self) -> None:
-        """Drop the connection; the provider sees us leave. Does nothing after the end of the body."""
+        """Drop the connection; the provider sees us leave.
+
+        Does nothing after the end of the body.
+        """
         self._response.close()
 
 

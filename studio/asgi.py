@@ -1,7 +1,9 @@
-"""Both doors. Paths in `FAST` are served by plain ASGI handlers before Django; everything else is Django's.
+"""Both doors.
 
-A route has one door: `tests/gateway/test_doors.py` checks that no path is in both. The process's runtime is made and
-closed with the ASGI lifespan, which Django does not know.
+Paths in `FAST` are served by plain ASGI handlers before Django; everything else is Django's.
+
+A route has one door: `tests/gateway/test_doors.py` checks that no path is in both. The process's
+runtime is made and closed with the ASGI lifespan, which Django does not know.
 """
 
 import os
@@ -13,7 +15,23 @@ import django  # noqa: E402  the settings module must be named first
 
 django.setup()
 
+from django.conf import settings  # noqa: E402
+from django.core import checks  # noqa: E402  needs django.setup()
+
+if not settings.DEBUG:
+    faults = [str(fault) for fault in checks.run_checks() if fault.is_serious()]
+    if faults:
+        raise SystemExit("\n".join(["Studio does not start like this:", *faults]))
+
 from django.core.handlers.asgi import ASGIHandler  # noqa: E402  needs django.setup()
+
+from django.conf import settings  # noqa: E402
+from django.core import checks  # noqa: E402  needs django.setup()
+
+if not settings.DEBUG:
+    faults = [str(fault) for fault in checks.run_checks() if fault.is_serious()]
+    if faults:
+        raise SystemExit("\n".join(["Studio does not start like this:", *faults]))
 
 from gateway.runtime import Runtime  # noqa: E402
 from gateway.surfaces.chat import chat  # noqa: E402

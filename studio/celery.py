@@ -1,4 +1,7 @@
-"""Celery: a doorbell that may lose, repeat and delay. Tasks take ids, call one service, and are safe twice."""
+"""Celery: a doorbell that may lose, repeat and delay.
+
+Tasks take ids, call one service, and are safe twice.
+"""
 
 import os
 

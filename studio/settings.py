@@ -21,10 +21,12 @@ def _environment() -> environ.FileAwareEnv:
 
 env = _environment()
 
-# --- the process -----------------------------------------------------------------------------------------------------
+# --- the process ----------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if DEBUG else [])
+ALLOWED_HOSTS = env.list(
+    "ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if DEBUG else []
+)
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 LOG_LEVEL = env.str("LOG_LEVEL", default="info").upper()
 STUDIO_VERSION = "0.1.0"
@@ -36,8 +38,9 @@ USE_TZ = True
 LANGUAGE_CODE = "en"
 APPEND_SLASH = False
 TRUSTED_PROXY_HOPS = env.int("TRUSTED_PROXY_HOPS", default=0)
-"""How many proxies of ours stand before this process: the address of a caller is that many places from the right of
-X-Forwarded-For, or the socket's peer for 0."""
+"""How many proxies of ours stand before this process: the address of a caller is that many places
+from the right of X-Forwarded-For, or the socket's peer for 0.
+"""
 if TRUSTED_PROXY_HOPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
@@ -89,7 +92,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
-# --- browsers --------------------------------------------------------------------------------------------------------
+# --- browsers -------------------------------------------------------------------------------------
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
@@ -108,21 +111,24 @@ SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=not DEBUG)
 SECURE_REDIRECT_EXEMPT = [r"^health"]
 X_FRAME_OPTIONS = "DENY"
 
-# --- database, broker ------------------------------------------------------------------------------------------------
+# --- database, broker -----------------------------------------------------------------------------
 DATABASE_URL = env.str("DATABASE_URL", default="")
-DATABASES = {"default": env.db_url("DATABASE_URL", default="postgres://studio_app@127.0.0.1:5432/studio")}
+DATABASES = {
+    "default": env.db_url("DATABASE_URL", default="postgres://studio_app@127.0.0.1:5432/studio")
+}
 DATABASES["default"].update(
     ENGINE="django.db.backends.postgresql",
     ATOMIC_REQUESTS=False,
     CONN_HEALTH_CHECKS=True,
     OPTIONS={
         "pool": {"min_size": 0, "max_size": 10, "timeout": 5},
-        "options": "-c lock_timeout=2s -c idle_in_transaction_session_timeout=10s -c statement_timeout=30s",
+        "options": "-c lock_timeout=2s -c statement_timeout=30s"
+        " -c idle_in_transaction_session_timeout=10s",
     },
 )
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 
-# --- Celery: ids only, a doorbell that may lose and repeat -----------------------------------------------------------
+# --- Celery: ids only, a doorbell that may lose and repeat ----------------------------------------
 CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_SERIALIZER = "json"
@@ -143,9 +149,11 @@ CELERY_BEAT_SCHEDULE = {
     "purge-sessions": {"task": "studio.accounts.tasks.purge_sessions", "schedule": 3600.0},
 }
 
-# --- callers ---------------------------------------------------------------------------------------------------------
+# --- callers --------------------------------------------------------------------------------------
 APP_KEY_PEPPERS = env.dict("APP_KEY_PEPPERS", cast={"value": str, "key": int}, default={})
-"""Version → pepper of the HMAC of app keys (`1=…,2=…`); the highest version mints, every version verifies."""
+"""Version → pepper of the HMAC of app keys (`1=…;2=…`, hexadecimal); the highest version mints, every version
+verifies.
+"""
 APP_JWT_SECRET = env.str("APP_JWT_SECRET", default="")
 APP_JWT_ISSUER = env.str("APP_JWT_ISSUER", default="")
 APP_JWT_AUDIENCE = env.str("APP_JWT_AUDIENCE", default="")
@@ -156,11 +164,11 @@ SESSION_IDLE_S = 900
 SESSION_ABSOLUTE_S = 12 * 3600
 SESSION_REFRESH_GRACE_S = 30
 
-# --- secrets ---------------------------------------------------------------------------------------------------------
+# --- secrets --------------------------------------------------------------------------------------
 VAULT_SECRET = env.str("VAULT_SECRET", default="")
 """Master secret of everything we store sealed (stored answers now, provider keys later)."""
 
-# --- providers: base URL and our own key, by operator setting only ---------------------------------------------------
+# --- providers: base URL and our own key, by operator setting only --------------------------------
 PROVIDER_BASE_URLS = {
     name.removesuffix("_BASE_URL").lower(): value
     for name, value in os.environ.items()
@@ -176,4 +184,7 @@ PROVIDER_KEYS = {
     "baseten": env.str("BASETEN_API_KEY", default=""),
 }
 SANDBOX_URL = env.str("SANDBOX_URL", default="")
-"""Address of the upstream sandbox. A provider without a key of ours is reached there instead, and answers say so."""
+"""Address of the upstream sandbox.
+
+A provider without a key of ours is reached there instead, and answers say so.
+"""

@@ -1,4 +1,4 @@
-"""Prices for staff: the newest book to search and edit, every older version to read, and what each one changed."""
+"""Prices for staff: the newest book to search and edit, every version to read with its changes."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ class PriceForm(forms.ModelForm):  # type: ignore[type-arg]
             self.initial["cost_usd"] = ucr_to_usd(self.instance.cost_ucr)
 
     def clean(self) -> dict[str, Any]:
-        """Check the amounts and what the meter demands; the book's own constraints are met by the service."""
+        """Check the amounts and what the meter demands."""
         values = super().clean() or self.cleaned_data
         if self.errors:
             return values
@@ -90,7 +90,7 @@ class PriceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Fix what a price is for once it exists."""
         return [*_FIXED_FIELDS, "edited_by_staff", "history"] if obj else []
 
-    def get_fields(self, request: HttpRequest, obj: Price | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Price | None = None) -> Any:  # noqa: ANN401
         """Show the history under the price."""
         typed = [*_FIXED_FIELDS, "list_usd", "cost_usd", "source", "as_of"]
         return [*typed, "edited_by_staff", "history"] if obj else typed
@@ -172,7 +172,8 @@ class PriceBookAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PriceBook]:
         """Count the prices in the same query."""
-        return super().get_queryset(request).annotate(count=Count("prices"))
+        books: QuerySet[PriceBook] = super().get_queryset(request)
+        return books.annotate(count=Count("prices"))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse: versions come from changes."""

@@ -12,7 +12,16 @@ from gateway.models.call import Call
 class CallAdmin(admin.ModelAdmin[Call]):
     """The last week's calls, newest first (ids sort by time)."""
 
-    list_display = ("id", "workspace_id", "app_id", "kind", "provider", "model", "state", "started_at")
+    list_display = (
+        "id",
+        "workspace_id",
+        "app_id",
+        "kind",
+        "provider",
+        "model",
+        "state",
+        "started_at",
+    )
     list_filter = ("state", "provider")
     search_fields = ("=id",)
     ordering = ("-id",)

@@ -1,4 +1,4 @@
-"""The catalogue for staff: models, kinds and aliases to search and edit, with the history of each row and of all."""
+"""The catalogue for staff: models, kinds and aliases to search and edit, and their history."""
 
 import json
 from typing import Any
@@ -24,7 +24,7 @@ _HISTORY_LINES = 50
 
 
 class CatalogueRowAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """What all three tables share: saving through the service, no deletion (switch off instead), history."""
+    """What all three tables share: saving through the service, switching off, history."""
 
     actions = ("hand_back_to_file",)
 

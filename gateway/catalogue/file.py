@@ -38,7 +38,7 @@ class FileRoute(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
 
 
 class CatalogueFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """The whole file: models by key, channel → kind → routes in order, alias → kind or model key."""
+    """The file: models by key, channel → kind → routes in order, alias → kind or model key."""
 
     about: str
     models: dict[str, FileModel]
@@ -64,7 +64,12 @@ def read_catalogue_file(path: Path = CATALOGUE_FILE) -> CatalogueFile:
         file = msgspec.convert(document, CatalogueFile)
     except (OSError, ValueError) as error:
         raise CatalogueFileInvalid(f"{path.name}: {error}") from error
-    problems = [*_model_problems(file), *_channel_problems(file), *_alias_problems(file)]
+    problems = [
+        *_model_problems(file),
+        *_channel_problems(file),
+        *_route_problems(file),
+        *_alias_problems(file),
+    ]
     if problems:
         raise CatalogueFileInvalid("\n".join(f"{path.name}: {problem}" for problem in problems))
     return file
@@ -128,6 +133,9 @@ def _channel_problems(file: CatalogueFile) -> Iterator[str]:
                 yield f"kind {kind} has no route in channel {channel}"
             if kind not in stable:
                 yield f"kind {kind} is not in channel stable"
+
+
+def _route_problems(file: CatalogueFile) -> Iterator[str]:
     operations: dict[str, str] = {}
     places: set[tuple[str, str, str]] = set()
     for channel, kind, _, route in file.routes():

@@ -8,7 +8,7 @@ from gateway.catalogue.snapshot import CatalogueSnapshot, Resolution, Route
 
 
 class KindEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """What answers a kind; `available` is false where its provider is not connected or the model has no price."""
+    """What answers a kind; not `available` without a price or a provider that we reach."""
 
     provider: str
     model: str
@@ -67,7 +67,7 @@ def list_models(catalogue: CatalogueSnapshot, can_call: Callable[[Route], bool])
 def openai_models(
     catalogue: CatalogueSnapshot, can_call: Callable[[Route], bool]
 ) -> dict[str, OpenAIModel]:
-    """Give the names that can be called now (in stable) with their entries: kinds, aliases and model ids."""
+    """Give what can be called now in stable, by name: kinds, aliases and model ids."""
     added = {(model.provider, model.name): model.added_at for model in catalogue.models}
     stable = catalogue.channels["stable"]
     own_names = {model.name for model in catalogue.models}
@@ -92,20 +92,20 @@ def _kind_entry(resolution: Resolution, can_call: Callable[[Route], bool]) -> Ki
 
 
 def _deprecated(catalogue: CatalogueSnapshot) -> list[DeprecatedEntry]:
-    entries: dict[tuple[str, str, str], DeprecatedEntry] = {}
+    """List the kinds, a channel's own where it differs from stable, then the model ids."""
+    entries: list[DeprecatedEntry] = []
+    stable = catalogue.channels["stable"].kinds
     for channel, table in catalogue.channels.items():
         for kind, resolution in sorted(table.kinds.items()):
             entry = _deprecated_entry(resolution, kind=kind, channel=channel)
-            stable = catalogue.channels["stable"].kinds.get(kind)
-            inherited = channel != "stable" and stable is not None
-            if entry is None or (inherited and stable.deprecation == resolution.deprecation):
-                continue
-            entries[kind, channel, ""] = entry
+            inherited = channel != "stable" and stable[kind].deprecation == resolution.deprecation
+            if entry is not None and not inherited:
+                entries.append(entry)
     for name, resolution in sorted(catalogue.channels["stable"].names.items()):
         entry = _deprecated_entry(resolution)
         if entry is not None and entry.model == name:
-            entries["", "", name] = entry
-    return [*entries.values()]
+            entries.append(entry)
+    return entries
 
 
 def _deprecated_entry(

@@ -1,4 +1,4 @@
-"""model-catalog.json into the database: adds, changes and removes rows, except those that staff edited."""
+"""model-catalog.json into the database: adds, changes and removes rows, but none of staff's."""
 
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,7 +20,7 @@ _Row = TypeVar("_Row", bound=CatalogueRow)
 
 
 class LoadedCatalogue(msgspec.Struct, frozen=True, kw_only=True):
-    """What loading came to: rows written, rows removed, and rows left alone because they are staff's."""
+    """What loading came to: rows written, rows removed, and rows left alone as staff's."""
 
     written: int
     removed: int
@@ -111,7 +111,7 @@ def _load_aliases(file: CatalogueFile, loading: _Loading) -> None:
 
 
 def _remove_models(file: CatalogueFile, loading: _Loading) -> None:
-    """Remove what the file no longer has, once nothing of staff's leads to it; predecessors before successors."""
+    """Remove what the file no longer has and nothing leads to, predecessors before successors."""
     while True:
         unused = CatalogueModel.objects.filter(
             Q(routes=None) & Q(predecessors=None), edited_by_staff=False

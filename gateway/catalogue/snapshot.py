@@ -19,8 +19,8 @@ _LONGEST_NAME_SHOWN = 200
 _READ_ALL = """
 SELECT jsonb_build_object(
   'today', (now() AT TIME ZONE 'UTC')::date,
-  'models', (SELECT coalesce(jsonb_agg(to_jsonb(m) ORDER BY m.id), '[]') FROM gateway_cataloguemodel m
-              WHERE m.enabled),
+  'models', (SELECT coalesce(jsonb_agg(to_jsonb(m) ORDER BY m.id), '[]')
+               FROM gateway_cataloguemodel m WHERE m.enabled),
   'routes', (SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY r.channel, r.kind, r.position), '[]')
                FROM gateway_kindroute r WHERE r.enabled),
   'aliases', (SELECT coalesce(jsonb_object_agg(a.name, a.target), '{}') FROM gateway_alias a
@@ -149,7 +149,7 @@ class CatalogueSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     def resolve(
         self, *, kind: str | None, model: str | None, channel: str, operation: str = "chat"
     ) -> Resolution:
-        """Find what answers a kind, else a model (a kind, an alias or a provider's id), else the operation's default.
+        """Find what answers a kind, or else a model (a kind, an alias or a provider's id).
 
         Raises: UnknownKind, UnknownChannel, WrongOperation.
         """
@@ -178,18 +178,16 @@ def read_revision() -> int:
     """
     with connection.cursor() as cursor:
         cursor.execute(_READ_REVISION)
-        row = cursor.fetchone()
-    assert row is not None, "the migration makes the row"
-    return int(row[0])
+        [(revision,)] = cursor.fetchall()
+    return int(revision)
 
 
 def load_catalogue_snapshot() -> CatalogueSnapshot:
     """Read the whole catalogue in one query."""
     with connection.cursor() as cursor:
         cursor.execute(_READ_ALL)
-        row = cursor.fetchone()
-    assert row is not None, "it selects no table"
-    return _build(msgspec.json.decode(row[0], type=_Document))
+        [(document,)] = cursor.fetchall()
+    return _build(msgspec.json.decode(document, type=_Document))
 
 
 def _build(document: _Document) -> CatalogueSnapshot:
@@ -238,7 +236,7 @@ class _Builder:
     def _resolution(
         self, asked: str, kind: str, channel: str, named: Iterable[tuple[Model | None, int]]
     ) -> Resolution | None:
-        """Give what these models lead to today; None if none of them or of their successors is in service."""
+        """Give what these models lead to today; None if nothing they lead to is in service."""
         routes: list[Route] = []
         deprecation = None
         for model, weight in named:

@@ -1,4 +1,4 @@
-"""The catalogue: models, kinds, aliases, their history, and the number that moves when any of them does."""
+"""The catalogue: models, kinds, aliases, their history, and a number that moves with each."""
 
 import django.db.models.deletion
 from django.db import migrations, models

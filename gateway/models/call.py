@@ -7,8 +7,8 @@ from django.db.models import Q
 class Call(models.Model):
     """One operation at a provider, under way or done. `id` is the request id and the hold's id.
 
-    Written by the statements of `gateway/statements.py` only. Kept for a week (the usage row is for ever); the stored
-    answer of an Idempotency-Key for 24 hours.
+    Written by the statements of `gateway/statements.py` only. Kept for a week (the usage row is for
+    ever); the stored answer of an Idempotency-Key for 24 hours.
     """
 
     class State(models.TextChoices):
@@ -51,9 +51,7 @@ class Call(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(
-                fields=["lease_until"], condition=Q(state="open"), name="call_open_lease"
-            ),
+            models.Index(fields=["lease_until"], condition=Q(state="open"), name="call_open_lease"),
         ]
         constraints = [
             models.UniqueConstraint(

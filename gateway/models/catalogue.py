@@ -1,4 +1,4 @@
-"""The catalogue: which models exist, which of them answers a kind in a channel, and who changed what.
+"""The catalogue: which models exist, which of them answers a kind in a channel, who changed what.
 
 Rows come from model-catalog.json and from staff; all are written by gateway/catalogue/services.py.
 Every change moves `CatalogueRevision` by trigger, so that running processes notice.
@@ -10,7 +10,7 @@ from django.db.models import Q
 
 
 class CatalogueRow(models.Model):
-    """What every row of the catalogue has: staff may switch it off, and what they edited the file leaves alone."""
+    """What every row has: staff may switch it off, and what they edited the file leaves alone."""
 
     enabled = models.BooleanField(default=True)
     edited_by_staff = models.BooleanField(default=False, editable=False)
@@ -78,10 +78,10 @@ class CatalogueModel(CatalogueRow):
 
 
 class KindRoute(CatalogueRow):
-    """One model that answers a kind in a channel; the lowest position that can be called is taken."""
+    """One model that answers a kind in a channel; the lowest position comes first."""
 
     class Channel(models.TextChoices):
-        """What callers choose by `x-model-channel`; a kind that a channel lacks is answered by stable."""
+        """What callers choose by `x-model-channel`; stable answers for kinds that one lacks."""
 
         STABLE = "stable"
         EXPERIMENTAL = "experimental"

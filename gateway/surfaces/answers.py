@@ -7,22 +7,42 @@ from gateway.limiter import Admission
 from studio.core.money import ucr_to_credits
 
 SECURITY = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
-EXPOSED = (
-    "X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, X-Credits-Held,"
-    " X-Credits-Charged, X-Credits-Remaining, X-Gateway-Overhead-Ms, X-Studio-Upstream, Deprecation,"
-    " Idempotent-Replayed"
+EXPOSED = ", ".join(
+    (
+        "X-Request-Id",
+        "X-RateLimit-Limit",
+        "X-RateLimit-Remaining",
+        "X-RateLimit-Reset",
+        "Retry-After",
+        "X-Credits-Held",
+        "X-Credits-Charged",
+        "X-Credits-Remaining",
+        "X-Gateway-Overhead-Ms",
+        "X-Studio-Upstream",
+        "Deprecation",
+        "Idempotent-Replayed",
+    )
 )
+_PROVIDERS = ("openai", "anthropic", "xai", "gemini", "replicate", "elevenlabs", "baseten")
+_STAINLESS = ("arch", "async", "lang", "os", "package-version", "retry-count", "runtime")
+_ALLOWED_HEADERS = (
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "prefer",
+    "x-app-id",
+    "x-app-key",
+    "x-model-channel",
+    "x-session-token",
+    "x-user-id",
+    *(f"x-user-{provider}-key" for provider in _PROVIDERS),
+    *(f"x-stainless-{word}" for word in (*_STAINLESS, "runtime-version", "timeout")),
+)
+"""What browsers may send us; the last row is what OpenAI's JavaScript SDK adds of its own."""
 PREFLIGHT = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-allow-methods", b"GET, POST, PUT, PATCH, DELETE, OPTIONS"),
-    (
-        b"access-control-allow-headers",
-        b"authorization, content-type, idempotency-key, prefer, x-app-id, x-app-key, x-model-channel, x-session-token,"
-        b" x-user-id, x-user-openai-key, x-user-anthropic-key, x-user-xai-key, x-user-replicate-key,"
-        b" x-user-elevenlabs-key, x-stainless-arch, x-stainless-async, x-stainless-lang, x-stainless-os,"
-        b" x-stainless-package-version, x-stainless-retry-count, x-stainless-runtime, x-stainless-runtime-version,"
-        b" x-stainless-timeout",
-    ),
+    (b"access-control-allow-headers", ", ".join(_ALLOWED_HEADERS).encode()),
     (b"access-control-max-age", b"86400"),
     (b"vary", b"origin"),
 )
@@ -40,14 +60,17 @@ def limit_headers(admission: Admission) -> Headers:
 
 
 def origin_headers(origin: bytes | None, admitted: Admitted | None) -> Headers:
-    """Let the browser read the answer if the key allows its origin; any origin for bearer-only keys without a list."""
+    """Let the browser read the answer if the key allows its origin; any origin for bearer-only keys
+    without a list.
+    """
     if origin is None:
         return []
     allowed = admitted.caller.allowed_origins if admitted else ()
-    if allowed and origin.decode("latin-1") not in allowed:
+    listed_only = bool(allowed) or (admitted is not None and admitted.caller.needs_origin)
+    if listed_only and origin.decode("latin-1") not in allowed:
         return [(b"vary", b"origin")]
     return [
-        (b"access-control-allow-origin", origin if allowed else b"*"),
+        (b"access-control-allow-origin", origin if listed_only else b"*"),
         (b"access-control-expose-headers", EXPOSED.encode()),
         (b"vary", b"origin"),
     ]

@@ -1,4 +1,6 @@
-"""Chat as both `studio` and `core` serve it: the same body, the same answer, another envelope for errors."""
+"""Chat as both `studio` and `core` serve it: the same body, the same answer, another envelope for
+errors.
+"""
 
 import asyncio
 import contextlib
@@ -41,9 +43,7 @@ async def chat(request: Request) -> Answer | None:
             request.headers.get(b"idempotency-key"), caller=caller, route=request.path, body=body
         )
         if claim is not None:
-            stored = await look_up(
-                request.runtime.pool, claim, workspace_id=caller.workspace_id
-            )
+            stored = await look_up(request.runtime.pool, claim, workspace_id=caller.workspace_id)
             if stored is not None:
                 return _replayed(stored)
         task = ChatTask(
@@ -90,7 +90,9 @@ async def _watch(request: Request, relay: ChatRelay) -> None:
 
 
 class _Pulse:
-    """Send a comment when a stream has been idle for 15 s, so that nothing between us and the client hangs up."""
+    """Send a comment when a stream has been idle for 15 s, so that nothing between us and the
+    client hangs up.
+    """
 
     def __init__(self, request: Request) -> None:
         self._request = request
@@ -140,9 +142,7 @@ def _stream_headers(request: Request, relay: ChatRelay) -> Headers:
     return headers
 
 
-def _say_upstream(
-    request: Request, headers: Headers, *, sandbox: bool, deprecation: str
-) -> None:
+def _say_upstream(request: Request, headers: Headers, *, sandbox: bool, deprecation: str) -> None:
     if sandbox:
         request.upstream = "sandbox"
         headers.append((b"x-studio-upstream", b"sandbox"))

@@ -1,8 +1,8 @@
 """The fast door: ASGI requests that never enter Django. One function wraps every handler of it.
 
-It gives each request an id, checks the host, reads the body within a limit, answers preflights, turns errors into the
-surface's envelope, adds the common headers and writes the log line. Handlers return an `Answer` or stream through
-`Request.start` and `Request.send`.
+It gives each request an id, checks the host, reads the body within a limit, answers preflights,
+turns errors into the surface's envelope, adds the common headers and writes the log line. Handlers
+return an `Answer` or stream through `Request.start` and `Request.send`.
 """
 
 import logging
@@ -49,7 +49,8 @@ class Answer(msgspec.Struct, kw_only=True):
 class Request:
     """One request on its way through the fast door.
 
-    `surface` names the envelope of errors and may change once the body is known. `admitted` is set by admission.
+    `surface` names the envelope of errors and may change once the body is known. `admitted` is set
+    by admission.
     """
 
     __slots__ = (
@@ -163,7 +164,7 @@ async def pass_through(
         status, code = status_of(error, request.surface), error.code
         await _refuse(request, error)
     except Exception:
-        # Not ours to handle, ours to report: the caller gets the envelope, the log the traceback, no body, no key.
+        # Ours to report: the caller gets the envelope, the log the traceback; no body, no key.
         status, code = 500, "internal_error"
         logger.exception("request %s failed", request.id)
         await _refuse(request, GatewayError("Internal server error"))

@@ -1,4 +1,6 @@
-"""What every handler of the fast door does first: admit the caller, read its labels and its channel."""
+"""What every handler of the fast door does first: admit the caller, read its labels and its
+channel.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,9 +13,10 @@ from gateway.providers.base import UpstreamFailure
 from gateway.refusals import Refusal
 from gateway.surfaces.answers import limit_headers
 from gateway.surfaces.door import Request
-from studio.accounts.callers import Caller
+from studio.accounts.callers import APP_USER, Caller
 from studio.core.errors import Forbidden, GatewayError, InvalidRequest
 
+UNKNOWN_APP = "unknown"
 _LONGEST_LABEL = 200
 
 
@@ -53,19 +56,23 @@ async def entered(request: Request, operation: str) -> AsyncIterator[Admitted]:
 
 
 def read_labels(request: Request, caller: Caller) -> Labels:
-    """Read `x-app-id` and `x-user-id`; a key that is bound to an app, or a token to a user, keeps its own.
+    """Read `x-app-id` and `x-user-id`; a key that is bound to an app, or a token to a user, keeps
+    its own.
 
     Raises: InvalidRequest if a label is not printable text of at most 200 characters.
     """
-    app_id = caller.app_id or _label(request, b"x-app-id") or "unknown"
+    app_id = caller.app_id or _label(request, b"x-app-id") or UNKNOWN_APP
     user_ref = _label(request, b"x-user-id")
-    if caller.kind == "jwt" or not user_ref:
+    if caller.user_ref != APP_USER or not user_ref:
         user_ref = caller.user_ref
     return Labels(app_id, user_ref)
 
 
 def read_channel(request: Request, caller: Caller) -> str:
-    """Give the channel the request names, else the session's, else stable. The catalogue judges the name."""
+    """Give the channel the request names, else the session's, else stable.
+
+    The catalogue judges the name.
+    """
     header = request.headers.get(b"x-model-channel")
     return channel_of(header.decode("latin-1") if header is not None else None, caller)
 
@@ -89,7 +96,7 @@ def _label(request: Request, name: bytes) -> str:
 
 
 def _check_origin(request: Request, caller: Caller) -> None:
-    if request.origin is None or not caller.allowed_origins:
+    if request.origin is None or not (caller.allowed_origins or caller.needs_origin):
         return
     if request.origin.decode("latin-1") not in caller.allowed_origins:
         raise Forbidden("This key may not be used from this origin.")
@@ -103,7 +110,7 @@ def _count(request: Request, admission: Admission, operation: str, error: Gatewa
         Refusal(
             workspace_id=caller.workspace_id,
             app_key_id=caller.app_key_id,
-            app_id=caller.app_id or "unknown",
+            app_id=caller.app_id or UNKNOWN_APP,
             surface=request.surface,
             operation=operation,
             reason=error.code,

@@ -65,7 +65,9 @@ def surface_of(path: str) -> str | None:
 
 
 def status_of(error: GatewayError, surface: str) -> int:
-    """Give the status this surface shows: an unknown kind is 500 where the seed says so, 404 for OpenAI's clients."""
+    """Give the status this surface shows: an unknown kind is 500 where the seed says so, 404 for
+    OpenAI's clients.
+    """
     if surface == "core" and error.code == "model_not_found":
         return 404
     return error.status

@@ -1,7 +1,9 @@
-"""The Django door's plumbing: what `door.py` does for the fast door, as a middleware around Django's views.
+"""The Django door's plumbing: what `door.py` does for the fast door, as a middleware around
+Django's views.
 
-It gives each API request an id, admits the caller (unless the view is public), turns errors and unknown paths into the
-surface's envelope, adds the common headers and writes the log line. Pages and the admin pass untouched.
+It gives each API request an id, admits the caller (unless the view is public), turns errors and
+unknown paths into the surface's envelope, adds the common headers and writes the log line. Pages
+and the admin pass untouched.
 """
 
 import logging
@@ -81,7 +83,9 @@ class ApiDoor:
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Turn what a view raised into the surface's envelope; Django calls this before its own error pages."""
+        """Turn what a view raised into the surface's envelope; Django calls this before its own
+        error pages.
+        """
         surface = surface_of(request.path)
         if surface is None:
             return None
@@ -117,9 +121,7 @@ class ApiDoor:
 
 def json_response(body: object, *, status: int = 200) -> HttpResponse:
     """Answer with JSON: dicts or structs; amounts are already numbers or texts."""
-    return HttpResponse(
-        msgspec.json.encode(body), status=status, content_type="application/json"
-    )
+    return HttpResponse(msgspec.json.encode(body), status=status, content_type="application/json")
 
 
 def _foreign(status: int) -> GatewayError:

@@ -49,6 +49,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     user_ref: str = APP_USER
     channel: str | None = None
     allowed_origins: tuple[str, ...] = ()
+    needs_origin: bool = False
     expires_at: int | None = None
 
     @classmethod
@@ -110,6 +111,7 @@ def caller_of_app_key(key: "AppKey") -> Caller:
         spend_cap_ucr=key.spend_cap_ucr,
         app_id=key.app_id or None,
         allowed_origins=tuple(key.allowed_origins),
+        needs_origin=publishable,
         expires_at=_unix(key.expires_at),
     )
 
@@ -142,6 +144,7 @@ def caller_of_session(session: "Session", *, ends_at: dt.datetime) -> Caller:
         user_ref=session.subject,
         channel=session.channel or None,
         allowed_origins=tuple(key.allowed_origins) if key is not None else (),
+        needs_origin=key is not None and key.is_publishable,
         expires_at=_unix(min(ends_at, key_end) if key_end is not None else ends_at),
     )
 

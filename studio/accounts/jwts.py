@@ -35,7 +35,7 @@ _TYPES = ("jwt", "at+jwt", "application/at+jwt")
 _SEGMENTS = re.compile(r"[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+")
 _NAME = re.compile(r"[\x21-\x7e]{1,255}")
 _CHANNEL = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-_LONGEST_APP_ID = 64
+_LONGEST_APP_ID = 200
 
 Moment = (
     Annotated[int, msgspec.Meta(ge=0, le=2**40)] | Annotated[float, msgspec.Meta(ge=0, le=2**40)]
@@ -125,7 +125,7 @@ def check_claims(claims: Claims, expected: Expectation) -> None:
 
 
 def is_app_id(text: str) -> bool:
-    """Say whether a text may label an app: 1 to 64 printable characters."""
+    """Say whether a text may label an app: 1 to 200 printable characters."""
     return 1 <= len(text) <= _LONGEST_APP_ID and text.isprintable()
 
 

@@ -158,7 +158,7 @@ class AppKey(models.Model):
     mac = models.BinaryField(max_length=32, unique=True, editable=False)
     pepper_version = models.PositiveIntegerField(editable=False)
     last_four = models.CharField(max_length=4, editable=False)
-    app_id = models.CharField("app", max_length=64, blank=True, help_text="Label in reports.")
+    app_id = models.CharField("app", max_length=200, blank=True, help_text="Label in reports.")
     scopes = ArrayField(models.CharField(max_length=32), default=list, blank=True)
     allowed_models = ArrayField(
         models.CharField(max_length=128), default=list, blank=True, help_text="Empty: every model."
@@ -209,7 +209,7 @@ class AppKey(models.Model):
             known = f"No such scope here: {', '.join(unknown)}. One of: {', '.join(allowed)}."
             raise ValidationError({"scopes": known})
         if self.app_id and not is_app_id(self.app_id):
-            raise ValidationError({"app_id": "An app label has 1 to 64 printable characters."})
+            raise ValidationError({"app_id": "An app label has 1 to 200 printable characters."})
 
 
 class Issuer(models.Model):
@@ -271,7 +271,7 @@ class Session(models.Model):
     )
     subject = models.CharField(max_length=255)
     channel = models.CharField(max_length=32, blank=True)
-    app_id = models.CharField(max_length=64, blank=True)
+    app_id = models.CharField(max_length=200, blank=True)
     scopes = ArrayField(models.CharField(max_length=32), default=list, blank=True)
     sealed_keys = models.BinaryField(null=True)
     created_at = models.DateTimeField(db_default=Now())

@@ -1,4 +1,5 @@
-"""What every app may import and what imports no app: errors, ids, money, secrets, HTTP basics, redaction.
+"""What every app may import and what imports no app: errors, ids, money, secrets, HTTP basics,
+redaction.
 
 No models, no Django views, no settings beyond what is passed in.
 """

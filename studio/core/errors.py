@@ -1,6 +1,7 @@
 """The one error tree. `code` is contract, `message` is for people, `details` are scalars.
 
-Apps add leaves in their own `errors.py`; surfaces render them in their own envelope and never invent others.
+Apps add leaves in their own `errors.py`; surfaces render them in their own envelope and never
+invent others.
 """
 
 from collections.abc import Mapping
@@ -11,8 +12,9 @@ Scalar = str | int | float | bool | None
 class GatewayError(Exception):
     """Refuse or fail a request in a way that its caller is told about.
 
-    `code` is a stable word, `status` the HTTP status, `retryable` whether the same request may succeed later,
-    `headers` extra response headers (`Retry-After`), `details` scalars for envelopes that have a place for them.
+    `code` is a stable word, `status` the HTTP status, `retryable` whether the same request may
+    succeed later, `headers` extra response headers (`Retry-After`), `details` scalars for envelopes
+    that have a place for them.
     """
 
     code = "internal_error"

@@ -23,5 +23,7 @@ def new_id() -> uuid.UUID:
 
 
 def event_id(economic_key: str) -> uuid.UUID:
-    """Derive the id of an outside event from its economic key (`stripe:pi_…`): the same key, the same id."""
+    """Derive the id of an outside event from its economic key (`stripe:pi_…`): the same key, the
+    same id.
+    """
     return uuid.uuid5(_STUDIO_NAMESPACE, economic_key)

@@ -15,7 +15,8 @@ MAX_UCR = 2**62
 def credits_to_ucr(text: str | Decimal) -> int:
     """Read credits as people type them, at most 6 decimal places.
 
-    Raises: ValueError if it is no finite number, has more than 6 places, or is beyond what a bigint holds.
+    Raises: ValueError if it is no finite number, has more than 6 places, or is beyond what a bigint
+    holds.
     """
     try:
         amount = Decimal(text) * UCR_PER_CREDIT
@@ -29,10 +30,16 @@ def credits_to_ucr(text: str | Decimal) -> int:
 def ucr_to_credits(amount_ucr: int) -> Decimal:
     """Give an amount as people read it, without trailing zeros beyond the first decimal place."""
     whole = Decimal(amount_ucr) / UCR_PER_CREDIT
-    return whole.quantize(Decimal("0.1")) if whole == whole.quantize(Decimal("0.1")) else whole.normalize()
+    return (
+        whole.quantize(Decimal("0.1"))
+        if whole == whole.quantize(Decimal("0.1"))
+        else whole.normalize()
+    )
 
 
 def with_markup(amount_numerator: int, amount_denominator: int, markup_bp: int) -> int:
-    """Add a markup (basis points) to an exact fraction of µcr and round up once, to the next whole µcr."""
+    """Add a markup (basis points) to an exact fraction of µcr and round up once, to the next whole
+    µcr.
+    """
     numerator = amount_numerator * (BASIS_POINTS + markup_bp)
     return -(-numerator // (amount_denominator * BASIS_POINTS))

@@ -19,5 +19,7 @@ def redact(text: str) -> str:
 
 
 def clean_provider_message(text: str, *, limit: int = 500) -> str:
-    """Make a provider's error text fit to show: no credentials, no addresses, one line, `limit` characters."""
+    """Make a provider's error text fit to show: no credentials, no addresses, one line, `limit`
+    characters.
+    """
     return _URL.sub("[link]", redact(" ".join(text.split())))[:limit]

@@ -1,7 +1,7 @@
 """Sealing what we must read again, and digests of what we must only recognise.
 
-Sealed text is AES-256-GCM under a key derived per purpose from one master secret; the purpose and the caller's
-context are authenticated, so that a sealed value moved to another row does not open.
+Sealed text is AES-256-GCM under a key derived per purpose from one master secret; the purpose and
+the caller's context are authenticated, so that a sealed value moved to another row does not open.
 """
 
 import hashlib

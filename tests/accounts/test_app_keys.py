@@ -240,7 +240,7 @@ def test_publishable_key_itself_has_no_scopes_and_tight_limits(
         (True, {"scopes": ["keys:manage"]}),
         (True, {"scopes": ["credits:read"]}),
         (False, {"app_id": "a\nb"}),
-        (False, {"app_id": "a" * 65}),
+        (False, {"app_id": "a" * 201}),
         (False, {"allowed_origins": ["https://shop.example/path"]}),
         (False, {"allowed_origins": ["*"]}),
         (False, {"spend_cap_ucr": 0}),

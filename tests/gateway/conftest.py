@@ -1,4 +1,7 @@
-"""Workspaces that pay, and what the database says afterwards. Everything here commits, as the gateway is another process."""
+"""Workspaces that pay, and what the database says afterwards.
+
+Everything here commits, as the gateway is another process.
+"""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -55,7 +58,8 @@ class Payer:
     def entries(self) -> list[dict[str, Any]]:
         """Give the workspace's journal without its grants, oldest first."""
         return rows(
-            "SELECT * FROM ledger.entry WHERE wallet_id = %s AND kind NOT IN ('topup', 'promo') ORDER BY at, id, seq",
+            "SELECT * FROM ledger.entry WHERE wallet_id = %s AND kind NOT IN ('topup', 'promo')"
+            " ORDER BY at, id, seq",
             self.workspace_id,
         )
 
@@ -69,10 +73,10 @@ def rows(query: str, *parameters: Any) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def open_database(
-    django_db_setup: None, django_db_blocker: DjangoDbBlocker
-) -> Iterator[None]:
-    """Let the test read and write the worker's database with real commits; ids keep tests apart, nothing is flushed."""
+def open_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Let the test read and write the worker's database with real commits; ids keep tests apart,
+    nothing is flushed.
+    """
     with django_db_blocker.unblock():
         yield
         connection.close()

@@ -70,9 +70,7 @@ async def test_a_poisoned_item_fails_alone() -> None:
 async def test_an_error_of_the_whole_batch_reaches_everyone_once() -> None:
     recorder = Recorder()
     batcher = Batcher(recorder.flush)
-    answers = await asyncio.gather(
-        batcher.submit(1), batcher.submit(-1), return_exceptions=True
-    )
+    answers = await asyncio.gather(batcher.submit(1), batcher.submit(-1), return_exceptions=True)
     assert [type(answer) for answer in answers] == [Poisoned, Poisoned]
     assert recorder.batches == [[1, -1]]
 

@@ -1,4 +1,6 @@
-"""Idempotency-Key: one provider call, one charge, the same bytes again; other bodies and twins are told apart."""
+"""Idempotency-Key: one provider call, one charge, the same bytes again; other bodies and twins are
+told apart.
+"""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

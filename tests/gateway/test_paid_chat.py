@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 import requests
+from gateway.operations.chat import ChatUsage
 
 from billing.pricing import latest_price_book
-from gateway.operations.chat import ChatUsage
 from studio.core.money import ucr_to_credits
 from tests.gateway.conftest import CHAT, Payer, rows
 
@@ -48,14 +48,36 @@ def test_a_chat_is_answered_charged_and_recorded_to_the_micro_credit(payer: Paye
     assert usage["charge_ucr"] == charge_ucr
     assert usage["input_tokens"] == answer["usage"]["prompt_tokens"]
     assert usage["output_tokens"] == answer["usage"]["completion_tokens"]
-    words = ("app_id", "user_ref", "surface", "operation", "kind", "channel", "provider", "status", "billing")
+    words = (
+        "app_id",
+        "user_ref",
+        "surface",
+        "operation",
+        "kind",
+        "channel",
+        "provider",
+        "status",
+        "billing",
+    )
     assert [usage[word] for word in words] == [
-        "shop", "user-7", "studio", "chat", "chat.default", "stable", "openai", "succeeded", "credits",
+        "shop",
+        "user-7",
+        "studio",
+        "chat",
+        "chat.default",
+        "stable",
+        "openai",
+        "succeeded",
+        "credits",
     ]
     assert usage["app_key_id"] == payer.app_key_id
     assert usage["usage_source"] == "provider"
     [entry] = payer.entries()
-    assert (entry["id"], entry["kind"], entry["amount"]) == (usage["request_id"], "usage", charge_ucr)
+    assert (entry["id"], entry["kind"], entry["amount"]) == (
+        usage["request_id"],
+        "usage",
+        charge_ucr,
+    )
     assert entry["markup_bp"] == 2000
 
 

@@ -1,4 +1,6 @@
-"""Bad input: a 4xx in the surface's own envelope, nothing held, nothing charged, no provider called, no 5xx."""
+"""Bad input: a 4xx in the surface's own envelope, nothing held, nothing charged, no provider
+called, no 5xx.
+"""
 
 import json
 from collections.abc import Callable
@@ -29,7 +31,9 @@ BAD_BODIES: dict[str, bytes] = {
     "lone surrogate": b'{"messages":[{"role":"user","content":"\\ud800"}]}',
     "nul in content": b'{"messages":[{"role":"user","content":"a\\u0000b"}]}',
     "nul in kind": b'{"kind":"a\\u0000b","messages":[{"role":"user","content":"x"}]}',
-    "huge integer": b'{"messages":[{"role":"user","content":"x"}],"max_tokens":' + b"9" * 5000 + b"}",
+    "huge integer": b'{"messages":[{"role":"user","content":"x"}],"max_tokens":'
+    + b"9" * 5000
+    + b"}",
     "negative maximum": b'{"messages":[{"role":"user","content":"x"}],"max_tokens":-1}',
     "zero choices": b'{"messages":[{"role":"user","content":"x"}],"n":0}',
     "too many choices": b'{"messages":[{"role":"user","content":"x"}],"n":129}',
@@ -54,9 +58,7 @@ def assert_nothing_moved(payer: Payer) -> None:
 @pytest.mark.parametrize("path", ["/v1/chat", "/v1/chat/completions"])
 @pytest.mark.parametrize("name", BAD_BODIES)
 def test_a_bad_body_is_400_in_the_surface_s_envelope(payer: Payer, path: str, name: str) -> None:
-    response = payer.post(
-        path, data=BAD_BODIES[name], headers={"content-type": "application/json"}
-    )
+    response = payer.post(path, data=BAD_BODIES[name], headers={"content-type": "application/json"})
     assert response.status_code == 400, response.text
     error = response.json()["error"]
     if path == "/v1/chat":

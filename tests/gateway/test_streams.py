@@ -1,4 +1,6 @@
-"""Streams that end badly: who pays what, who hears of it, and nothing is retried after the first byte."""
+"""Streams that end badly: who pays what, who hears of it, and nothing is retried after the first
+byte.
+"""
 
 import json
 import socket
@@ -23,7 +25,11 @@ def chunks_of(body: bytes) -> list[dict[str, Any]]:
 
 def text_of(body: bytes) -> str:
     """Join the text of the first choice."""
-    parts = [chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks_of(body) if chunk.get("choices")]
+    parts = [
+        chunk["choices"][0]["delta"].get("content") or ""
+        for chunk in chunks_of(body)
+        if chunk.get("choices")
+    ]
     return "".join(parts)
 
 
@@ -72,7 +78,9 @@ def test_a_client_that_leaves_stops_the_provider_and_pays_for_what_it_got(
     assert seen["ended_at"] - left_at < 1
 
 
-@pytest.mark.parametrize("fault", ["status=429", "status=500", "status=503", "drop", "wrong_json", "html"])
+@pytest.mark.parametrize(
+    "fault", ["status=429", "status=500", "status=503", "drop", "wrong_json", "html"]
+)
 def test_a_stream_that_never_began_costs_nothing(payer: Payer, fault: str) -> None:
     response = payer.say(f"[[sandbox {fault}]] hello", body=STREAM)
     usage = settled(payer)

@@ -1,11 +1,13 @@
-"""POST /v1/validate and /v1/validate/refresh: a credential becomes a session token of fifteen minutes."""
+"""POST /v1/validate and /v1/validate/refresh: a credential becomes a session token of fifteen
+minutes.
+"""
 
 import msgspec
 from asgiref.sync import sync_to_async
 from django.db import connection
 
 from gateway.surfaces.door import Answer, Request
-from gateway.surfaces.entry import entered, read_channel, read_labels
+from gateway.surfaces.entry import UNKNOWN_APP, entered, read_channel, read_labels
 from studio.accounts import services
 from studio.accounts.callers import Caller
 from studio.core.errors import Forbidden
@@ -23,7 +25,7 @@ async def validate(request: Request) -> Answer:
         channel = request.runtime.catalogue.channel(read_channel(request, caller))
         labels = read_labels(request, caller)
         token, expires_in = await sync_to_async(_open, thread_sensitive=False)(
-            caller, channel, labels.app_id
+            caller, channel, None if labels.app_id == UNKNOWN_APP else labels.app_id
         )
         return _session(token, expires_in, caller.user_ref, channel)
 
@@ -50,7 +52,7 @@ def _session(token: str, expires_in: int, user_ref: str, channel: str) -> Answer
     return Answer(body=msgspec.json.encode(body), headers=[(b"cache-control", b"no-store")])
 
 
-def _open(caller: Caller, channel: str, app_id: str) -> tuple[str, int]:
+def _open(caller: Caller, channel: str, app_id: str | None) -> tuple[str, int]:
     try:
         return services.open_session(caller, channel=channel, app_id=app_id)
     finally:

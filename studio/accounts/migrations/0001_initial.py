@@ -49,7 +49,10 @@ class Migration(migrations.Migration):
                 (
                     "app_id",
                     models.CharField(
-                        blank=True, help_text="Label in reports.", max_length=64, verbose_name="app"
+                        blank=True,
+                        help_text="Label in reports.",
+                        max_length=200,
+                        verbose_name="app",
                     ),
                 ),
                 (
@@ -304,7 +307,7 @@ class Migration(migrations.Migration):
                 ("token_digest", models.BinaryField(max_length=32, unique=True)),
                 ("subject", models.CharField(max_length=255)),
                 ("channel", models.CharField(blank=True, max_length=32)),
-                ("app_id", models.CharField(blank=True, max_length=64)),
+                ("app_id", models.CharField(blank=True, max_length=200)),
                 (
                     "scopes",
                     django.contrib.postgres.fields.ArrayField(

@@ -1,0 +1,162 @@
+"""One target killed again and again under load: what it did to callers, to holds and to the books."""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Literal
+
+import msgspec
+
+from bench.torture import checking
+from bench.torture.records import ACKNOWLEDGED, LEFT, REFUSED, LoadPlan, read_calls
+from bench.torture.stage import Account, Stage, kill, start_again
+from studio.supervisor.processes import Child, ChildSpec, start, stop
+
+Target = Literal["web", "postgres", "redis"]
+WEIGHTS = {"plain": 40, "stream": 30, "leaving": 6, "failing": 6, "long": 8, "keyed": 10}
+_LONGEST_ANSWER_S = 130.0
+_ALL_AT_ONCE = 0.2
+"""So often every gateway is killed at once, not one of them."""
+
+
+class Round(msgspec.Struct, frozen=True, kw_only=True):
+    """What to do: kill `target` so many times, about so many seconds apart, while `callers` ask."""
+
+    target: Target
+    kills: int
+    seed: int
+    seconds_between: float
+    callers: int = 24
+    weights: dict[str, int] = msgspec.field(default_factory=lambda: dict(WEIGHTS))
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of it. Times in seconds: recovery from the kill to readiness, `freed_s` from the end of the load."""
+
+    target: str
+    kills: int
+    sent: int
+    acknowledged: int
+    refused: int
+    failed: int
+    recovery_s: float
+    oldest_hold_s: float
+    freed_s: float
+    provider_calls: int
+    findings: checking.Findings
+    refusals: dict[str, int]
+
+    @property
+    def clean(self) -> bool:
+        """Nothing lost, changed or violated, and no credit held too long."""
+        return self.findings.clean and self.freed_s <= checking.FREED_WITHIN_S
+
+
+class Watch:
+    """Looks at open holds and the provider's journal while time passes."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.oldest_hold_s = 0.0
+        self.journal: list[dict[str, Any]] = []
+        self._stage = stage
+
+    def wait(self, seconds: float) -> None:
+        """Let so much time pass."""
+        end = time.monotonic() + seconds
+        while (left_s := end - time.monotonic()) > 0:
+            time.sleep(min(0.5, left_s))
+            self.oldest_hold_s = max(self.oldest_hold_s, checking.oldest_hold_s(self._stage) or 0)
+
+    def read_journal(self) -> None:
+        """Take over what the sandbox wrote down, before it forgets."""
+        self.journal += self._stage.read_journal()
+
+
+def run_round(stage: Stage, task: Round, tick: Callable[[], None] = lambda: None) -> Report:
+    """Kill under load, let the load end, wait for holds to be freed, check. `tick` is called as time passes."""
+    account = stage.make_account(10**15)
+    choose = random.Random(f"{task.seed}/{task.target}")
+    plan = _load_plan(stage, task, account)
+    callers = _start_callers(stage, plan)
+    watch = Watch(stage)
+    recovery_s = 0.0
+    try:
+        watch.wait(1.0)
+        for _ in range(task.kills):
+            watch.wait(choose.uniform(0.5, 1.5) * task.seconds_between)
+            recovery_s = max(recovery_s, _strike(stage, task.target, choose))
+            watch.read_journal()
+            tick()
+        watch.wait(1.0)
+    finally:
+        ended_at = time.monotonic()
+        stop([callers])
+    waited_s, oldest_s = checking.wait_until_free(stage)
+    freed_s = time.monotonic() - ended_at if waited_s else 0.0
+    watch.read_journal()
+    calls = read_calls(stage.log_dir / f"{plan.name}.calls")
+    ends = Counter(call.end for call in calls)
+    return Report(
+        target=task.target,
+        kills=task.kills,
+        sent=len(calls),
+        acknowledged=ends[ACKNOWLEDGED],
+        refused=ends[REFUSED],
+        failed=len(calls) - ends[ACKNOWLEDGED] - ends[REFUSED] - ends[LEFT],
+        recovery_s=recovery_s,
+        oldest_hold_s=max(watch.oldest_hold_s, oldest_s),
+        freed_s=freed_s,
+        provider_calls=len(watch.journal),
+        findings=checking.check(stage, account, calls, watch.journal),
+        refusals=dict(Counter(f"{c.status} {c.code}" for c in calls if c.end == REFUSED)),
+    )
+
+
+def _strike(stage: Stage, target: Target, choose: random.Random) -> float:
+    """Kill once and start again. Returns: seconds until ready."""
+    if target == "postgres":
+        kill(stage.servers.postgres.child)
+        return start_again(stage.servers.postgres.child, stage.answers_postgres, "PostgreSQL")
+    if target == "redis":
+        kill(stage.servers.valkey.child)
+        return start_again(stage.servers.valkey.child, stage.answers_valkey, "Valkey")
+    victims = list(range(len(stage.gateways)))
+    if choose.random() > _ALL_AT_ONCE:
+        victims = [choose.choice(victims)]
+    for victim in victims:
+        kill(stage.gateways[victim])
+    return max(_start_gateway(stage, victim) for victim in victims)
+
+
+def _start_gateway(stage: Stage, number: int) -> float:
+    port = stage.ports[number]
+    return start_again(stage.gateways[number], lambda: stage.answers_gateway(port), "A gateway")
+
+
+def _load_plan(stage: Stage, task: Round, account: Account) -> LoadPlan:
+    name = f"{task.target}-{task.seed}"
+    return LoadPlan(
+        ports=stage.ports,
+        app_key=account.app_key,
+        callers=task.callers,
+        seed=task.seed,
+        name=name,
+        weights=task.weights,
+        calls_file=str(stage.log_dir / f"{name}.calls"),
+    )
+
+
+def _start_callers(stage: Stage, plan: LoadPlan) -> Child:
+    path = stage.log_dir / f"{plan.name}.plan"
+    path.write_bytes(msgspec.json.encode(plan))
+    return start(
+        ChildSpec(
+            name="callers",
+            command=[*stage.python_command, "-m", "bench.torture.callers", str(path)],
+            environment=stage.environment,
+            log=stage.log_dir / "callers.log",
+            stop_timeout_s=_LONGEST_ANSWER_S,
+            cwd=stage.source,
+        )
+    )

@@ -1,0 +1,52 @@
+"""`manage.py bench [name …]`: measure the gateway beside its baselines. See bench/ and docs/performance.md."""
+
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError
+
+from bench.measure import Options
+from bench.run import CASES, run
+from studio.supervisor.places import CannotStart
+
+
+class Command(BaseCommand):
+    """Starts servers and processes of its own; touches no database but one made for it."""
+
+    help = "Measure the gateway, as ratios to a bare pass-through in the same run."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("names", nargs="*", metavar="name", help=", ".join(CASES))
+        parser.add_argument("--seconds", type=float, default=4, help="per measurement")
+        parser.add_argument("--rounds", type=int, default=3, help="the median is shown")
+        parser.add_argument(
+            "--clients", type=int, nargs="+", default=[], help="instead of a case's own"
+        )
+        parser.add_argument("--streams", type=int, default=1200, help="of slow-streams")
+        parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
+
+    def handle(  # noqa: PLR0913  the options
+        self,
+        *,
+        names: list[str],
+        seconds: float,
+        rounds: int,
+        clients: list[int],
+        streams: int,
+        json: Path | None,
+        **_: object,
+    ) -> None:
+        """Run the cases; exit code 1 if anything was wrong."""
+        unknown = [name for name in names if name not in CASES]
+        if unknown:
+            raise CommandError(f"No case {', '.join(unknown)}. There are: {', '.join(CASES)}.")
+        options = Options(seconds=seconds, rounds=rounds, clients=tuple(clients), streams=streams)
+        try:
+            good = run(names, options, json)
+        except CannotStart as error:
+            raise CommandError(str(error)) from error
+        if not good:
+            sys.exit(1)

@@ -1,0 +1,157 @@
+"""Tokens of a chat: what was used, and what may be used at most. No tokenizer: bytes bound tokens.
+
+A byte-level tokenizer never makes more tokens than there are UTF-8 bytes, so bytes are an honest ceiling for text.
+"""
+
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+
+from gateway.operations.chat_messages import (
+    AssistantMessage,
+    AudioPart,
+    FilePart,
+    FunctionCallPart,
+    ImagePart,
+    RefusalPart,
+    TextPart,
+)
+
+if TYPE_CHECKING:  # chat.py gives these functions on under its own name
+    from gateway.operations.chat import ChatRequest
+
+_BYTES_PER_TOKEN = 4
+"""What English text has; used where a provider told no usage (documented in docs/operations.md)."""
+_MESSAGE_TOKENS = 8
+"""Around each message: role, name, separators (OpenAI counts 3 to 5)."""
+_PRIMER_TOKENS = 32
+"""Around the whole: the answer's opening and a provider's own preamble."""
+_TOOL_TOKENS = 16
+"""Around each tool, beyond its own JSON."""
+_IMAGE_ESTIMATE_TOKENS = 765
+"""An image of 1024 x 1024. Source: OpenAI's vision guide (170 tokens for each of 4 tiles, and 85)."""
+
+
+class ChatUsage(Struct, frozen=True, kw_only=True):
+    """What a chat used, in tokens ≥ 0.
+
+    `input_tokens` includes `cached_input_tokens` and `cache_write_tokens`, `output_tokens` includes
+    `reasoning_tokens`. `source` says who counted: the provider, or we (see `counted_tokens`).
+    """
+
+    input_tokens: int
+    output_tokens: int
+    cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    source: Literal["provider", "counted", "none"] = "provider"
+
+
+class _Size(Struct):
+    """What the walk over the messages adds up: UTF-8 bytes of text, `data:` URLs of images, images."""
+
+    text_bytes: int = 0
+    image_bytes: int = 0
+    images: int = 0
+
+
+def counted_tokens(text_bytes: int) -> int:
+    """Count tokens where the provider did not: one for each 4 bytes begun, at least 1."""
+    return max(1, -(-text_bytes // _BYTES_PER_TOKEN))
+
+
+def input_token_ceiling(request: "ChatRequest", body_bytes: int, *, image_tokens: int) -> int:
+    """Give the most input tokens this request can cost.
+
+    `body_bytes` is the length of the request as it came, `image_tokens` the model's dearest image (from the catalogue):
+    an image costs by its size in pixels, never by its base64. Sound and files count by their bytes.
+    """
+    size = _measure(request)
+    around = _PRIMER_TOKENS + _MESSAGE_TOKENS * len(request.messages) + size.images * image_tokens
+    if _has_extras(request):
+        # Tools and schemas reach the model about as JSON: the body without its images bounds everything.
+        tools = len(request.tools or ()) + len(request.functions or ())
+        text_bytes = max(size.text_bytes, body_bytes - size.image_bytes)
+        return text_bytes + around + _TOOL_TOKENS * tools
+    return size.text_bytes + around
+
+
+def input_token_estimate(
+    request: "ChatRequest", *, image_tokens: int = _IMAGE_ESTIMATE_TOKENS
+) -> int:
+    """Give the likely input tokens: what is charged where a provider that did the work told no usage."""
+    size = _measure(request)
+    around = _MESSAGE_TOKENS // 2 * len(request.messages) + size.images * image_tokens
+    return counted_tokens(size.text_bytes) + around
+
+
+def output_token_ceiling(
+    request: "ChatRequest", *, default_max_tokens: int, model_max_tokens: int | None
+) -> int:
+    """Give the most output tokens of *one* choice: what was asked for, else the default, never above the model's.
+
+    The whole answer has at most this many times `n`.
+    """
+    wanted = request.max_completion_tokens or request.max_tokens or default_max_tokens
+    return wanted if model_max_tokens is None else min(wanted, model_max_tokens)
+
+
+def _has_extras(request: "ChatRequest") -> bool:
+    return bool(
+        request.tools
+        or request.functions
+        or request.response_format
+        or request.prediction
+        or request.web_search_options
+    )
+
+
+def utf8_bytes(text: str | None) -> int:
+    """Give the length of a text in UTF-8."""
+    if not text:
+        return 0
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def _measure(request: "ChatRequest") -> _Size:
+    size = _Size()
+    for message in request.messages:
+        content = message.content
+        if isinstance(content, str):
+            size.text_bytes += len(content) if content.isascii() else len(content.encode())
+        elif content is not None:
+            for part in content:
+                _add_part(size, part)
+        if message.name is not None:
+            size.text_bytes += utf8_bytes(message.name)
+        if isinstance(message, AssistantMessage):
+            _add_answer(size, message)
+    return size
+
+
+def _add_part(size: _Size, part: TextPart | RefusalPart | ImagePart | AudioPart | FilePart) -> None:
+    if isinstance(part, TextPart):
+        size.text_bytes += utf8_bytes(part.text)
+    elif isinstance(part, ImagePart):
+        size.images += 1
+        size.image_bytes += utf8_bytes(part.image_url.url)
+    elif isinstance(part, AudioPart):
+        size.text_bytes += utf8_bytes(part.input_audio.data)
+    elif isinstance(part, FilePart):
+        size.text_bytes += utf8_bytes(part.file.file_data) + utf8_bytes(part.file.filename)
+    else:
+        size.text_bytes += utf8_bytes(part.refusal)
+
+
+def _add_answer(size: _Size, message: AssistantMessage) -> None:
+    """Add what an earlier answer holds beside its content."""
+    size.text_bytes += utf8_bytes(message.refusal)
+    if message.function_call is not None:
+        size.text_bytes += utf8_bytes(message.function_call.name)
+        size.text_bytes += utf8_bytes(message.function_call.arguments)
+    for call in message.tool_calls or ():
+        size.text_bytes += utf8_bytes(call.id)
+        if isinstance(call, FunctionCallPart):
+            size.text_bytes += utf8_bytes(call.function.name) + utf8_bytes(call.function.arguments)
+        else:
+            size.text_bytes += utf8_bytes(call.custom.name) + utf8_bytes(call.custom.input)

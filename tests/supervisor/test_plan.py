@@ -1,0 +1,97 @@
+"""What `up` starts with which environment."""
+
+from pathlib import Path
+
+import pytest
+
+from studio.supervisor import plan
+from studio.supervisor.places import CannotStart
+
+SECRETS = {
+    "SECRET_KEY": "generated-key",
+    "APP_KEY_PEPPERS": "1=generated",
+    "VAULT_SECRET": "generated-vault",
+    "APP_JWT_SECRET": "generated-jwt",
+    "POSTGRES_PASSWORD": "never-handed-on",
+}
+
+
+def test_what_the_environment_leaves_open_is_filled() -> None:
+    filled = plan.product_environment({"PATH": "/bin"}, SECRETS, {"REDIS_URL": "redis://ours"})
+    assert filled == {
+        "PATH": "/bin",
+        "DEBUG": "1",
+        "SECRET_KEY": "generated-key",
+        "APP_KEY_PEPPERS": "1=generated",
+        "VAULT_SECRET": "generated-vault",
+        "APP_JWT_SECRET": "generated-jwt",
+        "REDIS_URL": "redis://ours",
+        "DJANGO_SETTINGS_MODULE": "studio.settings",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def test_a_given_secret_is_kept_also_as_a_file() -> None:
+    given = {"SECRET_KEY": "mine", "VAULT_SECRET_FILE": "/run/secrets/vault", "DEBUG": "0"}
+    filled = plan.product_environment(given, SECRETS, {})
+    assert filled["SECRET_KEY"] == "mine"
+    assert filled["DEBUG"] == "0"
+    assert "VAULT_SECRET" not in filled
+
+
+@pytest.mark.parametrize("debug", ["0", "false", "False", "off", "no"])
+def test_embedded_servers_are_refused_without_debug(debug: str) -> None:
+    with pytest.raises(CannotStart, match="embedded servers are for development"):
+        plan.check_embedded_allowed({"DEBUG": debug})
+
+
+@pytest.mark.parametrize(
+    "environment", [{}, {"DEBUG": "1"}, {"DEBUG": "true"}, {"DEBUG": "0", "STUDIO_EMBEDDED": "1"}]
+)
+def test_embedded_servers_are_allowed_in_development_or_when_asked_for(
+    environment: dict[str, str],
+) -> None:
+    plan.check_embedded_allowed(environment)
+
+
+def test_the_owner_migrates_and_the_rest_stays() -> None:
+    changed = plan.owner_environment(
+        {"DATABASE_URL": "app", "DATABASE_OWNER_URL": "owner", "REDIS_URL": "r"}
+    )
+    assert changed == {"DATABASE_URL": "owner", "DATABASE_OWNER_URL": "owner", "REDIS_URL": "r"}
+
+
+def test_the_owner_may_come_from_a_file() -> None:
+    changed = plan.owner_environment({"DATABASE_URL": "app", "DATABASE_OWNER_URL_FILE": "/owner"})
+    assert changed == {"DATABASE_URL_FILE": "/owner", "DATABASE_OWNER_URL_FILE": "/owner"}
+
+
+def test_one_role_serves_where_no_owner_is_named() -> None:
+    assert plan.owner_environment({"DATABASE_URL": "only"}) == {"DATABASE_URL": "only"}
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000"),
+        ("0.0.0.0", "http://127.0.0.1:8000"),  # noqa: S104  # a text, nothing listens
+        ("::", "http://[::1]:8000"),
+        ("::1", "http://[::1]:8000"),
+        ("studio.test", "http://studio.test:8000"),
+    ],
+)
+def test_base_url_can_be_called_from_this_machine(host: str, url: str) -> None:
+    made = plan.Plan(data_dir=Path("/data"), host=host, port=8000, environment={})
+    assert made.base_url == url
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({}, "the sandbox, no real model (no OPENAI_API_KEY is set)"),
+        ({"OPENAI_API_KEY": "sk-1"}, "OpenAI itself (OPENAI_API_KEY is set)"),
+        ({"OPENAI_API_KEY_FILE": "/key"}, "OpenAI itself (OPENAI_API_KEY is set)"),
+    ],
+)
+def test_it_is_said_who_answers(environment: dict[str, str], words: str) -> None:
+    assert plan.who_answers(environment) == words
