@@ -21,6 +21,8 @@ def main() -> int:
     except bootstrap.BootstrapFailed as failure:
         sys.stderr.write(f"{failure}\n")
         return 1
+    except KeyboardInterrupt:
+        return 130
     command = sys.argv[1] if len(sys.argv) > 1 else "help"
     # Imported here and not above: none of these exists before the venv does.
     if command == "up":

@@ -1,13 +1,23 @@
-"""How fast, how exact: load on the real gateway, always as a ratio to a baseline measured in the same run.
+"""How fast, how exact: load on the real gateway, as ratios to baselines of the same run.
 
-run.py         the list of cases, what the command calls        stack.py      servers and processes of one run
-chat.py        cases: plain, streamed, wallets                  slow.py       case: many slow streams at once
-parts.py       cases: ledger alone, admission alone             exact.py      proofs: nobody is admitted too much
-prepare.py     tier, workspaces, keys and credits of a bench    books.py      what the database says afterwards
-load.py        the load generator, a process of its own         upstream.py   the provider, as cheap as it can be
-passthrough.py the baseline: same server, same client, no more  behaviour.py  what a prompt asks of the upstream
-measure.py     one interleaved measurement                      cost.py       processor time, memory and pinning
-report.py      the tables                                       peers.md      other gateways, for comparison
+run.py          the cases by name, what `manage.py bench` calls
+chat.py         cases: plain chats, streamed chats, many wallets and one
+slow.py         case: many slow streams at once
+parts.py        cases: the ledger alone, admission alone
+exact.py        proofs: nobody is admitted too much
+stack.py        servers and processes of one run
+prepare.py      tier, workspaces, keys and credits of a run
+measure.py      one interleaved measurement
+load.py         the load generator, a process of its own
+upstream.py     the provider, as cheap as it can be
+behaviour.py    what a prompt asks of the upstream
+passthrough.py  the baseline: same server, same client, no more
+books.py        what the database says afterwards
+cost.py         processor time, memory and pinning
+report.py       the tables
+peers.md        other gateways, for comparison
+torture/        processes killed under load, what `manage.py torture` calls
 
-Nothing of the product imports this package but the command that starts it. docs/performance.md has the figures of record.
+Nothing of the product imports this package but those two commands. Figures of record are in
+docs/performance.md.
 """

@@ -1,4 +1,7 @@
-"""What a request asks of the bench's upstream, written into its prompt: gateways relay prompts, not query strings."""
+"""What a request asks of the bench's upstream, written into its prompt.
+
+In the prompt, because gateways relay prompts and not query strings.
+"""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +9,7 @@ from dataclasses import dataclass
 ANSWER_MARK = b"The answer of the bench."
 """In every plain answer, exactly once."""
 CHUNK_MARK = b'"content":"'
-"""In every chunk of a stream that carries text, exactly once, followed by 20 digits: monotonic nanoseconds at sending."""
+"""Once in every chunk that carries text. 20 digits follow: monotonic nanoseconds at sending."""
 STAMP_DIGITS = 20
 DONE_MARK = b"data: [DONE]"
 
@@ -15,7 +18,7 @@ _ASKED = re.compile(rb"bench latency_ms=(\d+) chunks=(\d+) per_s=(\d+)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
-    """How the upstream answers: after `latency_ms`, and streams with `chunks` at `per_s` (0: as fast as it can)."""
+    """How to answer: after `latency_ms`; streams have `chunks`, `per_s` or all at once (0)."""
 
     latency_ms: int = 0
     chunks: int = 64

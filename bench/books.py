@@ -17,7 +17,7 @@ _SETTLED_WITHIN_S = 10
 
 
 class Books:
-    """Reads the books before and after a block; then compares with what the callers were told (`expect`)."""
+    """The books before and after a block, against what the callers were told (`expect`)."""
 
     def __init__(self, stack: Stack) -> None:
         self.faults: list[str] = []

@@ -1,4 +1,4 @@
-"""Cases: plain chats, streamed chats, many wallets against one, always beside the pass-through and the bare upstream."""
+"""Cases: plain chats, streamed chats, many wallets against one, beside the baselines."""
 
 from collections.abc import Iterable, Sequence
 
@@ -58,7 +58,12 @@ def wallets(stack: Stack, options: Options) -> Iterable[Row]:
         for name, group in samples.items():
             figures = _figures(group)
             yield _row(
-                "wallets", f"{clients} clients, {name}", stack.gateway, group, figures, books
+                "wallets",
+                f"{clients} clients, {name}",
+                stack.gateway,
+                samples=group,
+                figures=figures,
+                books=books,
             )
 
 
@@ -94,7 +99,7 @@ def _compare(
             own["added p99 ms"] = own["p99 ms"] - direct["p99 ms"]
         if target is stack.gateway and believable and not books.faults:
             own["of pass-through"] = own["per s"] / bare["per s"]
-        yield _row(case, setting, target, samples[target.name], own, books)
+        yield _row(case, setting, target, samples=samples[target.name], figures=own, books=books)
 
 
 def plan_for(plan: LoadPlan, target: Server) -> LoadPlan:
@@ -113,10 +118,11 @@ def _figures(samples: Sequence[Sample]) -> dict[str, float]:
     }
 
 
-def _row(
+def _row(  # noqa: PLR0913  a line of the table is made of this much
     case: str,
     setting: str,
     target: Server,
+    *,
     samples: Sequence[Sample],
     figures: dict[str, float],
     books: Books,

@@ -1,4 +1,4 @@
-"""Processor time, memory and pinning of processes, from /proc. Elsewhere than on Linux the figures are zero."""
+"""Processor time, memory and pinning of processes, from /proc; elsewhere the figures are zero."""
 
 import contextlib
 import os
@@ -12,7 +12,10 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
 def pin(pid: int, core: int) -> bool:
-    """Keep a process (0: this one) and what it starts on one core. Returns: whether that is possible here."""
+    """Keep a process (0: this one) and what it starts on one core.
+
+    Returns: whether that is possible here.
+    """
     if not hasattr(os, "sched_setaffinity") or (os.cpu_count() or 1) < 2:
         return False
     with contextlib.suppress(OSError):
@@ -28,7 +31,7 @@ def cpu_s(pid: int | None) -> float:
 
 
 def family_cpu_s(pid: int | None) -> float:
-    """Give the processor time of a process and its children, the ended ones included (PostgreSQL's backends)."""
+    """Give the processor time of a process and its children, ended ones too (PostgreSQL)."""
     fields = _stat(pid)
     if not fields:
         return 0.0
@@ -91,7 +94,10 @@ class Reading:
 
 
 def _stat(pid: int | None) -> list[str]:
-    """Read /proc/PID/stat after the name, which may contain anything: state, ppid, … utime is the twelfth of them."""
+    """Read /proc/PID/stat from the state on: the name before it may contain anything.
+
+    Source: proc_pid_stat(5), Linux man-pages 6.9: utime is the twelfth field from there.
+    """
     if pid is None:
         return []
     with contextlib.suppress(OSError):

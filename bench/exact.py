@@ -1,4 +1,4 @@
-"""Proofs: 10 000 concurrent holds on a wallet that affords 5 000 admit exactly 5 000, over HTTP and in SQL."""
+"""Proofs: of 10 000 concurrent holds on credit for 5 000 exactly 5 000 are admitted."""
 
 import asyncio
 from collections import Counter
@@ -25,13 +25,18 @@ _THINKING_MS = 25_000
 _RAMP_S = 4.0
 
 _HOLD = """
-SELECT verdict FROM ledger.ledger_hold(%s::bigint[], %s::uuid[], %s::bigint[], %s::int[], %s::int[], %s::int[])
+SELECT verdict
+FROM ledger.ledger_hold(
+  %s::bigint[], %s::uuid[], %s::bigint[], %s::int[], %s::int[], %s::int[])
 """
 _VOID_ALL = """
-SELECT count(*) FROM (SELECT array_agg(wallet_id) AS wallets, array_agg(id) AS ids, count(*)::int AS n
-                      FROM ledger.hold WHERE wallet_id = %s) h,
-  ledger.ledger_settle(h.wallets, h.ids, array_fill('void'::text, ARRAY[h.n]), array_fill(0::bigint, ARRAY[h.n]),
-                       array_fill(0::bigint, ARRAY[h.n])) s
+SELECT count(*)
+FROM (
+  SELECT array_agg(wallet_id) AS wallets, array_agg(id) AS ids, ARRAY[count(*)::int] AS n
+  FROM ledger.hold WHERE wallet_id = %s
+) h, ledger.ledger_settle(
+  h.wallets, h.ids, array_fill('void'::text, h.n), array_fill(0::bigint, h.n),
+  array_fill(0::bigint, h.n)) s
 WHERE s.fresh
 """
 

@@ -1,8 +1,9 @@
-"""The load generator: so many callers, each with one connection and one request at a time. A process of its own.
+"""The load generator, a process of its own: callers with one connection and one request at a time.
 
-`python -m bench.load` reads a `LoadPlan` as JSON on standard input and writes a `LoadResult` as JSON. Every answer is
-checked: its status, its whole length as framed, and the upstream's marks in its body. Callers stop asking when the time
-is over and finish what is under way, so every answered request is counted.
+`python -m bench.load` reads a `LoadPlan` as JSON on standard input and writes a `LoadResult`. Every
+answer is checked: its status, its whole length as framed, and the upstream's marks in its body.
+Callers stop asking when the time is over and finish what is under way, so that every answered
+request is counted.
 """
 
 import asyncio
@@ -26,9 +27,10 @@ _HUNG_AFTER_S = 45
 class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What to do. Ports are used round robin by callers, keys round robin by requests.
 
-    `chunks` is the number of text chunks a stream must have, 0 for plain answers. With `requests` the run ends after so
-    many instead of after `seconds`. What is measured lies between `warm_s` and `warm_s + seconds`; callers begin evenly
-    spread over `ramp_s`. `stamps`: measure the age of each chunk when it arrives.
+    `chunks` is the number of text chunks a stream must have, 0 for plain answers. With `requests`
+    the run ends after so many instead of after `seconds`. What is measured lies between `warm_s`
+    and `warm_s + seconds`; callers begin evenly spread over `ramp_s`. `stamps`: measure the age of
+    each chunk when it arrives.
     """
 
     ports: list[int]
@@ -43,12 +45,14 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
     chunks: int = 0
     stamps: bool = False
     statuses: tuple[int, ...] = (200,)
+    headers: dict[str, str] = {}
 
 
 class LoadResult(msgspec.Struct, kw_only=True):
-    """What came back. Latencies are of the measured window, in milliseconds; ages (of chunks) likewise.
+    """What came back. Latencies of answers and ages of chunks are of the measured window.
 
-    `answered` counts every complete answer by status, `good` those with status 200 and the right body.
+    `answered` counts every complete answer by status, `good` those with status 200 and the right
+    body.
     """
 
     rps: float
@@ -151,24 +155,21 @@ class Caller(asyncio.Protocol):
             data = self._read_head(data)
             if not self._status:
                 return
-        if not data:
-            if self._length == 0:
-                self._finish()
-            return
         if self._tally.plan.stamps:
             self._read_stamps(data)
         self._parts.append(data)
         self._size += len(data)
-        if self._length >= 0:
-            if self._size >= self._length:
-                self._finish()
-            return
-        self._tail = (self._tail + data)[-5:] if len(data) < 5 else data[-5:]
-        if self._tail == _STREAM_END:
+        if self._is_whole(data):
             self._finish()
 
+    def _is_whole(self, data: bytes) -> bool:
+        if self._length >= 0:
+            return self._size >= self._length
+        self._tail = data[-5:] if len(data) >= 5 else (self._tail + data)[-5:]
+        return self._tail == _STREAM_END
+
     def _read_head(self, data: bytes) -> bytes:
-        """Read the status line and headers. Returns: what follows them; remembers `data` while they are not whole."""
+        """Read status and headers, once they are whole. Returns: what follows them."""
         data = self._tail + data
         head_end = data.find(b"\r\n\r\n")
         if head_end < 0:
@@ -182,7 +183,7 @@ class Caller(asyncio.Protocol):
         return data[head_end + 4 :]
 
     def _read_stamps(self, data: bytes) -> None:
-        """Note the age of each chunk; one that is torn across reads (rare) is not measured, though counted at the end."""
+        """Note the age of each chunk, except the rare one that is torn across two reads."""
         tally = self._tally
         now_ns = time.monotonic_ns()
         if not tally.warm_until <= time.perf_counter() < tally.end:
@@ -233,9 +234,10 @@ class Caller(asyncio.Protocol):
 
 def _request(plan: LoadPlan, key: str) -> bytes:
     body = plan.body.encode()
+    more = "".join(f"{name}: {value}\r\n" for name, value in plan.headers.items())
     return (
         f"POST {plan.path} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {key}\r\n"
-        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+        f"content-type: application/json\r\n{more}content-length: {len(body)}\r\n\r\n"
     ).encode() + body
 
 

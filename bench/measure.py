@@ -1,4 +1,4 @@
-"""One measurement: targets in turn, round after round, so that a noisy minute hits all of them; the median of each."""
+"""One measurement: targets in turn, round after round, so that a noisy minute hits all of them."""
 
 import statistics
 import subprocess
@@ -27,7 +27,7 @@ class Options:
 
 
 class Row(msgspec.Struct, kw_only=True):
-    """One line of a table. `figures` by their heading, in order; with `faults` no figure is to be believed."""
+    """One line of a table: figures by heading, in order. With `faults` none is to be believed."""
 
     case: str
     setting: str

@@ -1,7 +1,7 @@
 """Cases: the ledger alone and admission alone, through the gateway's own batchers, without HTTP.
 
-The measured side is a process of its own (`python -m bench.parts`), on the gateway's core: it reads a `PartPlan` as JSON
-and writes a `PartResult`.
+The measured side is a process of its own on the gateway's core: `python -m bench.parts` reads a
+`PartPlan` as JSON and writes a `PartResult`.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ class PartPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PartResult(msgspec.Struct, kw_only=True):
-    """How often it was done; `wrong` counts verdicts other than the expected. Processor time is the measured side's."""
+    """How often it was done, at what processor time; `wrong` counts unexpected verdicts."""
 
     done: int
     wrong: dict[str, int]
@@ -49,7 +49,9 @@ def ledger_alone(stack: Stack, options: Options) -> Iterable[Row]:
     """Hold and settle (with call row and usage row), batched, by 128 callers."""
     for clients in options.clients or (_CALLERS,):
         for name, owner in _owners(stack).items():
-            yield _row(stack, options, "ledger", f"{clients} callers, {name}", owner, clients)
+            yield _row(
+                stack, options, "ledger", f"{clients} callers, {name}", owner=owner, callers=clients
+            )
 
 
 def admission_alone(stack: Stack, options: Options) -> Iterable[Row]:
@@ -57,7 +59,7 @@ def admission_alone(stack: Stack, options: Options) -> Iterable[Row]:
     for clients in options.clients or (_CALLERS,):
         for name, owner in _owners(stack).items():
             setting = f"{clients} callers, {name.replace('wallet', 'key')}"
-            yield _row(stack, options, "admission", setting, owner, clients)
+            yield _row(stack, options, "admission", setting, owner=owner, callers=clients)
 
 
 def _owners(stack: Stack) -> dict[str, Wallets]:
@@ -65,7 +67,7 @@ def _owners(stack: Stack) -> dict[str, Wallets]:
 
 
 def _row(
-    stack: Stack, options: Options, part: str, setting: str, owner: Wallets, callers: int
+    stack: Stack, options: Options, part: str, setting: str, *, owner: Wallets, callers: int
 ) -> Row:
     plan = PartPlan(
         part=part,
@@ -170,7 +172,6 @@ def _ledger(plan: PartPlan) -> tuple[Once, Callable[[], Awaitable[None]]]:
                 cost_ucr=2_500,
                 state="succeeded",
                 reason="",
-                model="",
                 http_status=200,
                 input_tokens=19,
                 cached_input_tokens=0,

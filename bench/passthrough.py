@@ -1,7 +1,8 @@
-"""The baseline: a bare ASGI pass-through on the gateway's own server and HTTP client, and nothing else.
+"""The baseline: a bare ASGI pass-through on the gateway's own server and HTTP client.
 
-No key, no limit, no validation, no money, no log. `UPSTREAM_URL` names the upstream; the garbage collector is tuned as
-the gateway tunes it, so that the ratio shows what the gateway does and not what the baseline forgot.
+No key, no limit, no validation, no money, no log. `UPSTREAM_URL` names the upstream. The garbage
+collector is tuned as the gateway tunes it, so that the ratio shows what the gateway does and not
+what the baseline forgot.
 """
 
 import gc

@@ -1,4 +1,4 @@
-"""Make workspaces for the bench: a tier without limits to speak of, one secret key and credits each.
+"""Make workspaces for the bench: a tier without limits to speak of, a key and credits each.
 
 `python -m bench.prepare --count N --amount-ucr M` prints `{"workspace_ids": […], "keys": […]}`.
 """

@@ -1,4 +1,4 @@
-"""Case: many slow streams held by one process at the same time, how late their chunks come, and what each costs."""
+"""Case: many slow streams held by one process at once: how late chunks come, what each costs."""
 
 from collections.abc import Iterable, Sequence
 
@@ -15,7 +15,7 @@ _CALM_S = 1.0
 
 
 def slow_streams(stack: Stack, options: Options) -> Iterable[Row]:
-    """Measure the delay of chunks between the upstream's sending and the caller's reading, all streams open."""
+    """Measure how old chunks are when the caller reads them, while all streams are open."""
     whole_s = _RAMP_S + _CALM_S + options.seconds + _CALM_S
     chunks = round(whole_s * _CHUNKS_PER_S)
     behaviour = Behaviour(chunks=chunks, per_s=_CHUNKS_PER_S)

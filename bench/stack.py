@@ -1,7 +1,8 @@
-"""Everything one run needs: servers, a prepared database, the upstream, the pass-through and the gateway.
+"""Everything one run needs: servers, a prepared database, upstream, pass-through and gateway.
 
-Without DATABASE_URL and REDIS_URL in the environment it starts throw-away servers, fsync on. The gateway and the
-pass-through get one core; everything else, this process and what it starts, gets the other.
+Without DATABASE_URL and REDIS_URL in the environment it starts throw-away servers, fsync on. The
+gateway and the pass-through get one core; everything else, this process and what it starts, gets
+the other.
 """
 
 import contextlib
@@ -67,11 +68,11 @@ class Stack:
     children: list[Child] = field(default_factory=list)
 
     def python(self, *arguments: str, given: bytes = b"", core: int = OTHER_CORE) -> bytes:
-        """Run one of our own programs to its end, as the product's owner would. Returns: what it printed.
+        """Run one of our own programs to its end, with the rights the gateway has.
 
-        Raises: CannotStart with what it complained of.
+        Returns: what it printed. Raises: CannotStart with what it complained of.
         """
-        return _python(owner_environment(self.environment), *arguments, given=given, core=core)
+        return _python(self.environment, *arguments, given=given, core=core)
 
     def popen(self, *arguments: str) -> "subprocess.Popen[bytes]":
         """Start one of our own programs, to feed and to wait for."""
@@ -258,6 +259,6 @@ def _postgres_pid(url: str) -> int | None:
 
 
 def _valkey_pid(url: str) -> int | None:
-    """Give the number of the server's process; a server elsewhere has a number too, of no process here."""
+    """Give the number of the server's process, which means nothing if it runs elsewhere."""
     with redis.Redis.from_url(url) as client:
         return int(client.info("server")["process_id"])

@@ -1,7 +1,8 @@
 """The provider of the bench: a fixed chat completion over HTTP/1.1, as cheap as Python can make it.
 
-`python -m bench.upstream --port N`. One process, no HTTP library: requests are framed by their Content-Length, answers
-are written from prepared bytes. The prompt chooses latency and pace (behaviour.py); usage is always included.
+`python -m bench.upstream --port N`. One process, no HTTP library: requests are framed by their
+Content-Length, answers are written from prepared bytes. The prompt chooses latency and pace
+(behaviour.py). Plain answers carry usage; streams carry it when asked to.
 """
 
 import argparse
@@ -20,7 +21,7 @@ _MODEL = "gpt-5"
 _INPUT_TOKENS = 19
 _PLAIN_TOKENS = 90
 _BURST_CHUNKS = 8
-"""A fast stream goes out in writes of so many chunks: a write each would measure the upstream's system calls."""
+"""A fast stream goes out so many chunks a write: a write each would measure our system calls."""
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 _STREAM = re.compile(rb'"stream": ?true')
 _INCLUDE_USAGE = re.compile(rb'"include_usage": ?true')
@@ -72,7 +73,7 @@ _PLAIN = _plain_answer()
 
 @functools.cache
 def _event(choices: str, usage: str) -> bytes:
-    """Write one event with its HTTP chunk around it. `%020d` in it keeps its length when it is filled."""
+    """Write one event with its HTTP chunk around it; filling its `%020d` keeps its length."""
     text = (
         'data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1750000000,'
         f'"model":"{_MODEL}","choices":[{choices}]{usage}}}\n\n'

@@ -85,13 +85,14 @@ def require_scope(caller: Caller, scope: str) -> None:
 
 def client_address(headers: Headers, peer: str) -> str:
     """Give the caller's address: the socket's peer, or what our own proxies say before it."""
-    if not settings.TRUSTED_PROXY_HOPS:
+    own_hops: int = settings.TRUSTED_PROXY_HOPS
+    if not own_hops:
         return peer
     forwarded = [value.decode("latin-1") for name, value in headers if name == b"x-forwarded-for"]
     hops = [hop.strip() for hop in ",".join(forwarded).split(",") if hop.strip()]
-    if len(hops) < settings.TRUSTED_PROXY_HOPS:
+    if len(hops) < own_hops:
         return peer
-    return hops[-settings.TRUSTED_PROXY_HOPS]
+    return hops[-own_hops]
 
 
 async def _ask(limiter: Limiter, credential: Credential, request_id: str) -> Admission:

@@ -265,11 +265,7 @@ def _watch(runtime: Runtime, held: HeldChat, *, relayed: Callable[[], int]) -> N
 async def _settle_reply(
     runtime: Runtime, held: HeldChat, reply: Reply, sent_s: float, answered_s: float
 ) -> SettleVerdict:
-    usage = reply.usage or ChatUsage(
-        input_tokens=held.input_estimate,
-        output_tokens=min(reply.counted_tokens, held.output_ceiling),
-        source="counted",
-    )
+    usage = _used(held, reply)
     answer = None
     if held.task.claim is not None:
         answer = seal_answer(reply.body, call_id=held.task.id.bytes)
@@ -288,17 +284,36 @@ async def _settle_reply(
     )
 
 
+def _used(held: HeldChat, reply: Reply) -> ChatUsage | None:
+    """Give what a finished answer used; None, and no charge, for one with nothing in it to pay for.
+
+    A limit that was used up by reasoning alone was asked for and is paid.
+    """
+    reported = reply.usage
+    if not reply.delivered and (
+        reported is None or not reported.output_tokens or reply.finish_reason == "content_filter"
+    ):
+        return None
+    return reported or ChatUsage(
+        input_tokens=held.input_estimate,
+        output_tokens=min(reply.counted_tokens, held.output_ceiling),
+        source="counted",
+    )
+
+
 async def _void(runtime: Runtime, held: HeldChat, error: BaseException, sent_s: float) -> None:
     """Release the hold of a call that delivered nothing; its Idempotency-Key is free again."""
-    failed = isinstance(error, UpstreamFailure)
     cancelled = isinstance(error, asyncio.CancelledError)
+    code, status = type(error).__name__, 500
+    if isinstance(error, UpstreamFailure):
+        code, status = error.code, error.status
     await runtime.desk.settle(
         _outcome(
             held,
             None,
             state="cancelled" if cancelled else "failed",
-            reason=error.code if failed else type(error).__name__,
-            http_status=error.status if failed else 500,
+            reason=code,
+            http_status=status,
             sent_s=sent_s,
             first_s=None,
             answer=None,

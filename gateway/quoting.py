@@ -9,6 +9,7 @@ import psycopg
 
 from billing.pricing import ChatPrice
 from gateway.calls import HoldVerdict
+from gateway.catalogue.snapshot import Resolution
 from gateway.errors import (
     IdempotencyConflict,
     InsufficientCredits,
@@ -23,12 +24,13 @@ from gateway.operations.chat import (
     input_token_ceiling,
     input_token_estimate,
     output_token_ceiling,
+    unpriced_options,
 )
 from gateway.routing import PricedRoute, priced_route
 from gateway.runtime import Runtime
 from gateway.statements import NewCall
 from studio.accounts.callers import Caller
-from studio.core.errors import Forbidden
+from studio.core.errors import Forbidden, InvalidRequest
 from studio.core.money import ucr_to_credits
 
 _USEFUL_TOKENS = 64
@@ -96,8 +98,9 @@ async def hold_chat(runtime: Runtime, task: ChatTask) -> HeldChat:
     resolution = world.catalogue.resolve(
         kind=task.request.kind, model=task.request.model, channel=task.channel, operation="chat"
     )
+    _check_options(task.request)
     priced = priced_route(resolution, upstreams=runtime.upstreams, book=world.book)
-    _check_model(caller, resolution.kind, priced.route.model)
+    _check_model(caller, {resolution.asked, resolution.kind, priced.route.model})
     if caller.tier == "byok":
         raise UserKeyNeeded(
             "Workspaces on the tier byok bring their own provider key; this request has none."
@@ -105,25 +108,7 @@ async def hold_chat(runtime: Runtime, task: ChatTask) -> HeldChat:
     if caller.spend_cap_ucr is not None:
         await _check_budget(runtime, caller)
     ceilings = _ceilings(task, priced)
-    call = NewCall(
-        id=task.id,
-        workspace_id=caller.workspace_id,
-        hold_ucr=_ceiling_ucr(priced.price, ceilings, caller),
-        price_version=world.book.version,
-        markup_bp=caller.markup_bp,
-        app_key_id=caller.app_key_id,
-        input_estimate=min(ceilings.input_tokens, input_token_estimate(task.request)),
-        app_id=task.app_id,
-        user_ref=task.user_ref,
-        surface=task.surface,
-        operation="chat",
-        kind=resolution.kind,
-        channel=resolution.channel,
-        provider=priced.route.provider,
-        model=priced.route.model,
-        idempotency_digest=task.claim.key_digest if task.claim else None,
-        request_digest=task.claim.request_digest if task.claim else None,
-    )
+    call = _new_call(task, resolution, priced, ceilings, price_version=world.book.version)
     call, ceilings = await _place(runtime, task, call, priced.price, ceilings)
     return HeldChat(
         task=task,
@@ -138,9 +123,18 @@ async def hold_chat(runtime: Runtime, task: ChatTask) -> HeldChat:
     )
 
 
-def _check_model(caller: Caller, kind: str, model: str) -> None:
-    if caller.models is not None and kind not in caller.models and model not in caller.models:
-        raise Forbidden(f'This key may not use "{kind}".')
+def _check_options(request: ChatRequest) -> None:
+    unpriced = unpriced_options(request)
+    if unpriced:
+        raise InvalidRequest(
+            f"{unpriced[0]}: this has no price here and cannot be used.",
+            details={"param": unpriced[0]},
+        )
+
+
+def _check_model(caller: Caller, names: set[str]) -> None:
+    if caller.models is not None and names.isdisjoint(caller.models):
+        raise Forbidden(f'This key may not use "{min(names)}".')
 
 
 async def _check_budget(runtime: Runtime, caller: Caller) -> None:
@@ -166,6 +160,36 @@ def _ceilings(task: ChatTask, priced: PricedRoute) -> _Ceilings:
             model_max_tokens=priced.route.max_output_tokens,
         ),
         may_clamp=request.max_completion_tokens is None and request.max_tokens is None,
+    )
+
+
+def _new_call(
+    task: ChatTask,
+    resolution: Resolution,
+    priced: PricedRoute,
+    ceilings: _Ceilings,
+    *,
+    price_version: int,
+) -> NewCall:
+    caller = task.caller
+    return NewCall(
+        id=task.id,
+        workspace_id=caller.workspace_id,
+        hold_ucr=_ceiling_ucr(priced.price, ceilings, caller),
+        price_version=price_version,
+        markup_bp=caller.markup_bp,
+        app_key_id=caller.app_key_id,
+        input_estimate=min(ceilings.input_tokens, input_token_estimate(task.request)),
+        app_id=task.app_id,
+        user_ref=task.user_ref,
+        surface=task.surface,
+        operation="chat",
+        kind=resolution.kind,
+        channel=resolution.channel,
+        provider=priced.route.provider,
+        model=priced.route.model,
+        idempotency_digest=task.claim.key_digest if task.claim else None,
+        request_digest=task.claim.request_digest if task.claim else None,
     )
 
 

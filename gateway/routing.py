@@ -53,7 +53,8 @@ def _configured(slug: str) -> Upstream | None:
     key = settings.PROVIDER_KEYS.get(slug, "")
     if key:
         base_url = settings.PROVIDER_BASE_URLS.get(slug, provider.default_base_url)
-        return Upstream(provider=provider, base_url=base_url, key=key, sandbox=False)
+        sandbox = bool(settings.SANDBOX_URL) and base_url.startswith(settings.SANDBOX_URL)
+        return Upstream(provider=provider, base_url=base_url, key=key, sandbox=sandbox)
     if settings.SANDBOX_URL:
         base_url = f"{settings.SANDBOX_URL.rstrip('/')}/{slug}/v1"
         return Upstream(provider=provider, base_url=base_url, key=_SANDBOX_KEY, sandbox=True)

@@ -15,6 +15,7 @@ from yarl import URL
 from gateway.providers.base import (
     ChatProvider,
     UpstreamRequest,
+    UpstreamResponse,
     UpstreamTimeout,
     UpstreamUnreachable,
 )
@@ -40,7 +41,7 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
         return f"Upstream({self.provider.slug}, sandbox={self.sandbox})"
 
 
-class UpstreamResponse:
+class Response:
     """An answer whose status and headers are here and whose body may still be coming."""
 
     __slots__ = ("_response", "headers", "status")
@@ -78,6 +79,14 @@ class UpstreamResponse:
             raise UpstreamTimeout("The provider fell silent.") from error
         except (aiohttp.ClientError, OSError) as error:
             raise UpstreamUnreachable("The provider broke off its answer.") from error
+
+    def at_end(self) -> bool:
+        """Tell whether the whole body was read."""
+        return self._response.content.at_eof()
+
+    def release(self) -> None:
+        """Give the connection back for the next call."""
+        self._response.release()
 
     def close(self) -> None:
         """Drop the connection; the provider sees us leave.
@@ -122,7 +131,7 @@ class Transport:
             raise UpstreamTimeout("The provider did not answer in time.") from error
         except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
             raise UpstreamUnreachable("The provider cannot be reached.") from error
-        return UpstreamResponse(response)
+        return Response(response)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -23,10 +23,10 @@ if not settings.DEBUG:
     if faults:
         raise SystemExit("\n".join(["Studio does not start like this:", *faults]))
 
-from django.core.handlers.asgi import ASGIHandler  # noqa: E402  needs django.setup()
-
 from django.conf import settings  # noqa: E402
 from django.core import checks  # noqa: E402  needs django.setup()
+from django.core.handlers.asgi import ASGIHandler  # noqa: E402  needs django.setup()
+from django.urls import get_resolver  # noqa: E402
 
 if not settings.DEBUG:
     faults = [str(fault) for fault in checks.run_checks() if fault.is_serious()]
@@ -56,7 +56,8 @@ FAST: dict[str, dict[str, Handler]] = {
     "/v1/validate/refresh": {"POST": refresh},
 }
 
-_django = ASGIHandler()
+_django: Any = ASGIHandler()
+get_resolver().url_patterns  # noqa: B018  imports every view now instead of at the first request
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

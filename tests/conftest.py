@@ -16,11 +16,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 from studio.supervisor import processes
-from tests.databases import MISSING, WORKER, Database, Facts, cloned, facts
+from tests.databases import MISSING, WORKER, Database, Facts, cloned, facts, forget_connections
 from tests.running import Gateway, run_gateway, run_sandbox
 
 _numbers = itertools.count(1)
@@ -42,8 +41,7 @@ def django_db_setup(server_facts: Facts, django_db_blocker: DjangoDbBlocker) -> 
     with cloned(server_facts, f"studio_test_{WORKER}"):
         yield
         with django_db_blocker.unblock():
-            connection.close()
-            connection.close_pool()
+            forget_connections()
 
 
 @pytest.fixture

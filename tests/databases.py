@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
-from django.db import connection
+from django.db import connection, connections
+from django.db.backends.postgresql.base import DatabaseWrapper
 from psycopg import sql
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
@@ -75,18 +76,21 @@ def django_on(database: Database) -> Iterator[None]:
     """Point Django's default connection, in every thread, at this database for a while."""
     settings = connection.settings_dict
     before = settings["NAME"]
-    _forget_connections()
+    forget_connections()
     settings["NAME"] = database.name
     try:
         yield
     finally:
-        _forget_connections()
+        forget_connections()
         settings["NAME"] = before
 
 
-def _forget_connections() -> None:
-    connection.close()
-    connection.close_pool()
+def forget_connections() -> None:
+    """Close Django's connection of this thread and the pool behind it."""
+    wrapper = connections["default"]
+    assert isinstance(wrapper, DatabaseWrapper)
+    wrapper.close()
+    wrapper.close_pool()
 
 
 def _named(url: str, name: str) -> str:

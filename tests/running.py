@@ -5,11 +5,10 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from studio.supervisor.bootstrap import BASE_DIR
 from studio.supervisor.plan import Plan
+from studio.supervisor.probe import status_of
 from studio.supervisor.processes import Child, ChildSpec, free_port, start, stop, wait_until
 
 
@@ -41,11 +40,13 @@ def run_gateway(directory: Path, environment: Mapping[str, str]) -> Gateway:
         data_dir=directory,
         host="127.0.0.1",
         port=free_port(),
-        environment=os.environ | {"PYTHONUNBUFFERED": "1"} | environment,
+        environment={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
     )
     plan.log_dir.mkdir(exist_ok=True)
     child = start(plan.web())
-    wait_until(lambda: _answers(f"{plan.base_url}/health/ready"), child=child, what="The gateway")
+    wait_until(
+        lambda: status_of(f"{plan.base_url}/health/ready") == 200, child=child, what="The gateway"
+    )
     return Gateway(url=plan.base_url, child=child)
 
 
@@ -61,13 +62,5 @@ def run_sandbox(directory: Path) -> tuple[str, Child]:
         cwd=BASE_DIR,
     )
     child = start(spec)
-    wait_until(lambda: _answers(f"{url}/health"), child=child, what="The sandbox")
+    wait_until(lambda: status_of(f"{url}/health") == 200, child=child, what="The sandbox")
     return url, child
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urlopen(url, timeout=5) as answer:  # noqa: S310  # our own address
-            return bool(answer.status == 200)
-    except (URLError, OSError):
-        return False

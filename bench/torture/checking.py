@@ -3,7 +3,7 @@
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -13,7 +13,9 @@ from bench.torture.records import ACKNOWLEDGED, LEFT, REFUSED, Call
 from bench.torture.stage import Account, Stage
 
 FREED_WITHIN_S = 90.0
-_GIVE_UP_S = 150.0
+_GIVE_UP_S = 180.0
+_LIVES_S = 10.0
+"""No call of the load takes longer: a hold that is older belongs to one that is dead."""
 _TAG = re.compile(r"torture:([\w-]+)")
 
 _OLDEST_HOLD = """
@@ -82,17 +84,22 @@ def oldest_hold_s(stage: Stage) -> float | None:
     return float(row[0])
 
 
-def wait_until_free(stage: Stage) -> tuple[float, float]:
-    """Wait until no hold is open, or give up. Returns: seconds waited, age of the oldest hold seen meanwhile."""
+def wait_until_free(stage: Stage, ended: Callable[[], bool]) -> tuple[float, float]:
+    """Wait until the load has ended and no hold is open, or give up.
+
+    Returns: after how many seconds the last stranded hold was gone, and the age of the oldest hold seen meanwhile.
+    """
     begun = time.monotonic()
-    oldest = 0.0
-    while True:
+    freed_s = oldest = 0.0
+    while (waited_s := time.monotonic() - begun) < _GIVE_UP_S:
         age = oldest_hold_s(stage)
         oldest = max(oldest, age or 0.0)
-        waited_s = time.monotonic() - begun
-        if age == 0 or waited_s > _GIVE_UP_S:
-            return waited_s, oldest
+        if age == 0 and ended():
+            return freed_s, oldest
+        if age is None or age > _LIVES_S:
+            freed_s = waited_s
         time.sleep(0.25)
+    return waited_s, oldest
 
 
 def check(

@@ -16,11 +16,20 @@ from typing import Any
 import msgspec
 import psutil
 import psycopg
+import redis
 
 from studio.supervisor.bootstrap import BASE_DIR
 from studio.supervisor.places import CannotStart
 from studio.supervisor.plan import Plan
-from studio.supervisor.processes import Child, free_port, log_tail, start, stop, wait_until
+from studio.supervisor.processes import (
+    Child,
+    ChildSpec,
+    free_port,
+    log_tail,
+    start,
+    stop,
+    wait_until,
+)
 from studio.supervisor.throwaway import Throwaway, throwaway_servers
 
 _DATABASE = "studio_torture"
@@ -57,6 +66,16 @@ class Stage:
         """Connect to the database as its superuser."""
         url = self.servers.postgres.url("postgres", _DATABASE)
         return psycopg.connect(url, autocommit=True, connect_timeout=2)
+
+    def spec(self, name: str, *arguments: str) -> ChildSpec:
+        """Describe one of our own programs as a child process."""
+        return ChildSpec(
+            name=name,
+            command=[sys.executable, *arguments],
+            environment=self.environment,
+            log=self.log_dir / f"{name}.log",
+            cwd=BASE_DIR,
+        )
 
     def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one of our own programs to its end."""
@@ -95,6 +114,14 @@ class Stage:
             with self.connect() as connection:
                 return connection.execute("SELECT 1").fetchone() == (1,)
         except psycopg.OperationalError:
+            return False
+
+    def answers_valkey(self) -> bool:
+        """Say whether Valkey takes commands."""
+        try:
+            with redis.Redis.from_url(self.servers.valkey.url(), socket_timeout=2) as client:
+                return bool(client.ping())
+        except redis.RedisError:
             return False
 
     def answers_gateway(self, port: int) -> bool:

@@ -1,5 +1,5 @@
-"""Admin by subject; importing registers."""
+"""What staff see of the gateway: the catalogue and the calls."""
 
-from gateway.admin import catalogue
+from gateway.admin import calls, catalogue
 
-__all__ = ["catalogue"]
+__all__ = ["calls", "catalogue"]

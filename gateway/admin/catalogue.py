@@ -163,7 +163,7 @@ def difference(change: CatalogueChange) -> str:
     if change.before is None:
         return "added"
     before, after = change.before, change.after
-    moved = [name for name in after if before.get(name) != after[name]]
+    moved = [name for name in sorted(after) if before.get(name) != after[name]]
     return "; ".join(
         f"{name} {json.dumps(before.get(name))} → {json.dumps(after[name])}" for name in moved
     )

@@ -1,6 +1,6 @@
-"""The parts of a chat request: messages, content parts, tools. Field for field as OpenAI documents them.
+"""The parts of a chat request, field for field as OpenAI documents them: messages, parts, tools.
 
-Source: github openai/openai-openapi v2.3.0 (2026-08-21), `openai` Python SDK 3.52.0 where it is newer.
+Source: github openai/openai-openapi v2.3.0 (2026-08-21); `openai` SDK 3.52.0 where it is newer.
 """
 
 from typing import Annotated, Any, Literal
@@ -111,7 +111,7 @@ class CustomCallPart(_Strict, tag="custom"):
 
 
 class AudioReference(Struct, kw_only=True):
-    """An earlier spoken answer. The rest of what the answer carried may come along and is not sent on."""
+    """An earlier spoken answer. What else came with it may come along and is not sent on."""
 
     id: str
 
@@ -143,7 +143,10 @@ class UserMessage(_Message, tag="user"):
 
 
 class AssistantMessage(_Message, tag="assistant"):
-    """An earlier answer. `annotations` comes with answers that clients hand back unchanged; it is not sent on."""
+    """An earlier answer.
+
+    `annotations` comes with answers that clients hand back as they got them; it is not sent on.
+    """
 
     content: AssistantContent | None = None
     refusal: str | None = None

@@ -1,9 +1,9 @@
 """Tokens of a chat: what was used, and what may be used at most. No tokenizer: bytes bound tokens.
 
-A byte-level tokenizer never makes more tokens than there are UTF-8 bytes, so bytes are an honest ceiling for text.
+A byte-level tokenizer never makes more tokens than there are UTF-8 bytes: an honest ceiling.
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from msgspec import Struct
 
@@ -16,9 +16,7 @@ from gateway.operations.chat_messages import (
     RefusalPart,
     TextPart,
 )
-
-if TYPE_CHECKING:  # chat.py gives these functions on under its own name
-    from gateway.operations.chat import ChatRequest
+from gateway.operations.chat_request import ChatRequest
 
 _BYTES_PER_TOKEN = 4
 """What English text has; used where a provider told no usage (documented in docs/operations.md)."""
@@ -29,7 +27,7 @@ _PRIMER_TOKENS = 32
 _TOOL_TOKENS = 16
 """Around each tool, beyond its own JSON."""
 _IMAGE_ESTIMATE_TOKENS = 765
-"""An image of 1024 x 1024. Source: OpenAI's vision guide (170 tokens for each of 4 tiles, and 85)."""
+"""An image of 1024 x 1024: 4 tiles of 170 tokens, and 85. Source: OpenAI's vision guide."""
 
 
 class ChatUsage(Struct, frozen=True, kw_only=True):
@@ -48,7 +46,7 @@ class ChatUsage(Struct, frozen=True, kw_only=True):
 
 
 class _Size(Struct):
-    """What the walk over the messages adds up: UTF-8 bytes of text, `data:` URLs of images, images."""
+    """What the messages add up to: UTF-8 bytes of text, bytes of image addresses, images."""
 
     text_bytes: int = 0
     image_bytes: int = 0
@@ -60,16 +58,17 @@ def counted_tokens(text_bytes: int) -> int:
     return max(1, -(-text_bytes // _BYTES_PER_TOKEN))
 
 
-def input_token_ceiling(request: "ChatRequest", body_bytes: int, *, image_tokens: int) -> int:
+def input_token_ceiling(request: ChatRequest, body_bytes: int, *, image_tokens: int) -> int:
     """Give the most input tokens this request can cost.
 
-    `body_bytes` is the length of the request as it came, `image_tokens` the model's dearest image (from the catalogue):
-    an image costs by its size in pixels, never by its base64. Sound and files count by their bytes.
+    `body_bytes` is the length of the request as it came, `image_tokens` the model's dearest image
+    (from the catalogue): an image costs by its pixels, never by its base64. Sound and files count
+    by their bytes.
     """
     size = _measure(request)
     around = _PRIMER_TOKENS + _MESSAGE_TOKENS * len(request.messages) + size.images * image_tokens
     if _has_extras(request):
-        # Tools and schemas reach the model about as JSON: the body without its images bounds everything.
+        # Tools and schemas reach the model about as JSON: the body without its images bounds all.
         tools = len(request.tools or ()) + len(request.functions or ())
         text_bytes = max(size.text_bytes, body_bytes - size.image_bytes)
         return text_bytes + around + _TOOL_TOKENS * tools
@@ -77,26 +76,26 @@ def input_token_ceiling(request: "ChatRequest", body_bytes: int, *, image_tokens
 
 
 def input_token_estimate(
-    request: "ChatRequest", *, image_tokens: int = _IMAGE_ESTIMATE_TOKENS
+    request: ChatRequest, *, image_tokens: int = _IMAGE_ESTIMATE_TOKENS
 ) -> int:
-    """Give the likely input tokens: what is charged where a provider that did the work told no usage."""
+    """Give the likely input tokens: what is charged where the provider told no usage."""
     size = _measure(request)
     around = _MESSAGE_TOKENS // 2 * len(request.messages) + size.images * image_tokens
     return counted_tokens(size.text_bytes) + around
 
 
 def output_token_ceiling(
-    request: "ChatRequest", *, default_max_tokens: int, model_max_tokens: int | None
+    request: ChatRequest, *, default_max_tokens: int, model_max_tokens: int | None
 ) -> int:
-    """Give the most output tokens of *one* choice: what was asked for, else the default, never above the model's.
+    """Give the most output tokens of *one* choice; the whole answer has at most this times `n`.
 
-    The whole answer has at most this many times `n`.
+    That is what was asked for, else the default, and never more than the model can do.
     """
     wanted = request.max_completion_tokens or request.max_tokens or default_max_tokens
     return wanted if model_max_tokens is None else min(wanted, model_max_tokens)
 
 
-def _has_extras(request: "ChatRequest") -> bool:
+def _has_extras(request: ChatRequest) -> bool:
     return bool(
         request.tools
         or request.functions
@@ -113,7 +112,7 @@ def utf8_bytes(text: str | None) -> int:
     return len(text) if text.isascii() else len(text.encode())
 
 
-def _measure(request: "ChatRequest") -> _Size:
+def _measure(request: ChatRequest) -> _Size:
     size = _Size()
     for message in request.messages:
         content = message.content

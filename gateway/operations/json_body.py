@@ -1,11 +1,12 @@
-"""Read a JSON body that a stranger wrote: bounded, strict, and refused in words that name the place.
+"""Read a JSON body that a stranger wrote: bounded, strict, refused in words that name the place.
 
-A key that appears twice counts with its last value, as RFC 8259 (section 4) describes most parsers. That is safe here
-because a provider gets what was read, encoded anew: nobody can show us one request and the provider another.
+A key that appears twice counts with its last value, as RFC 8259 (section 4) says of most parsers.
+That is safe because a provider gets what was read, encoded anew: nobody can show us one request
+and the provider another.
 """
 
 import re
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -23,7 +24,7 @@ _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _BRACKETS = bytes.maketrans(b"{}[]", b"()()")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
-_PLACE = re.compile(r"^(?P<what>.*?)(?: - at `(?P<key>key in )?\$(?P<path>.*)`)?$", re.DOTALL)
+_PLACE = re.compile(r"^(?P<what>.*?)(?: - at (?:key in )?`\$(?P<path>.*)`)?$", re.DOTALL)
 _FIELD = re.compile(r"^Object (?P<why>contains unknown|missing required) field `(?P<name>.*)`$")
 _LONGEST_TEXT = 300
 
@@ -31,7 +32,7 @@ _LONGEST_TEXT = 300
 def read_body(decoder: msgspec.json.Decoder[_Body], body: bytes) -> _Body:
     """Decode a body with a decoder made once.
 
-    Raises: InvalidRequest, whatever the bytes are; `details["param"]` names the field where there is one.
+    Raises: InvalidRequest, whatever the bytes are; `details["param"]` names the field, if any.
     """
     check_shape(body)
     try:
@@ -45,9 +46,9 @@ def read_body(decoder: msgspec.json.Decoder[_Body], body: bytes) -> _Body:
 
 
 def check_shape(body: bytes) -> None:
-    """Refuse bodies that are dear or dangerous to decode: deep, with countless keys, or with NUL characters.
+    """Refuse what is dear or dangerous to decode: depth, countless keys, NUL characters.
 
-    Raises: InvalidRequest. Small ordinary bodies pass after a few byte counts.
+    Small ordinary bodies pass after a few byte counts. Raises: InvalidRequest.
     """
     openers = body.count(b"{") + body.count(b"[")
     if openers > MAX_DEPTH or body.count(b":") > MAX_KEYS:
@@ -56,8 +57,8 @@ def check_shape(body: bytes) -> None:
         raise InvalidRequest("The request body contains a NUL character (\\u0000).")
 
 
-def check_numbers(value: Any) -> None:
-    """Refuse integers beyond ±(2^53 - 1) anywhere in a free-form value (its depth is already bounded).
+def check_numbers(value: object) -> None:
+    """Refuse integers beyond ±(2^53 - 1) anywhere in a free-form value of bounded depth.
 
     Raises: InvalidRequest.
     """
@@ -84,7 +85,8 @@ def _check_structure(structure: bytes) -> None:
         brackets = brackets.replace(b"()", b"")
     if brackets:
         raise InvalidRequest(
-            f"The request body is nested deeper than {MAX_DEPTH} levels or its brackets do not match."
+            f"The request body is nested deeper than {MAX_DEPTH} levels, "
+            "or its brackets do not match."
         )
 
 

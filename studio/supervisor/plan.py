@@ -121,8 +121,9 @@ def check_embedded_allowed(environment: Mapping[str, str]) -> None:
 
 def who_answers(environment: Mapping[str, str]) -> str:
     """Say in one line which provider answers a chat."""
-    if configured(environment, "OPENAI_API_KEY"):
-        return "OpenAI itself (OPENAI_API_KEY is set)"
-    if configured(environment, "OPENAI_BASE_URL"):
-        return f"{environment.get('OPENAI_BASE_URL')} (OPENAI_BASE_URL is set)"
-    return "the sandbox, no real model (no OPENAI_API_KEY is set)"
+    if not configured(environment, "OPENAI_API_KEY"):
+        return "the sandbox, no real model (OPENAI_API_KEY is not set)"
+    base_url = environment.get("OPENAI_BASE_URL")
+    if base_url:
+        return f"{base_url} (OPENAI_API_KEY and OPENAI_BASE_URL are set)"
+    return "OpenAI itself (OPENAI_API_KEY is set)"

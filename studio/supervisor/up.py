@@ -5,18 +5,15 @@ import contextlib
 import errno
 import fcntl
 import hashlib
-import http.client
 import json
 import os
 import signal
 import socket
 import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from urllib.error import HTTPError, URLError
 
 import environ
 
@@ -31,6 +28,7 @@ from studio.supervisor.places import (
     write_private,
 )
 from studio.supervisor.postgres import Postgres, start_postgres
+from studio.supervisor.probe import status_of
 from studio.supervisor.processes import (
     Child,
     ChildSpec,
@@ -184,27 +182,37 @@ def _start_everything(running: Running, host: str, port: int) -> None:
     _turn_logs(data_dir / "logs")
     secrets = load_secrets(data_dir)
     addresses, postgres = _start_servers(running, secrets)
-    if not planning.configured(os.environ, "SANDBOX_URL"):
-        sandbox_port = free_port()
+    sandbox_port = 0 if os.environ.get("SANDBOX_URL") else free_port()
+    if sandbox_port:
         addresses["SANDBOX_URL"] = f"http://127.0.0.1:{sandbox_port}"
     environment = planning.product_environment(os.environ, secrets, addresses)
     plan = planning.Plan(data_dir=data_dir, host=host, port=port, environment=environment)
-    if "SANDBOX_URL" in addresses:
+    if sandbox_port:
         running.add(start(plan.sandbox(sandbox_port)))
-    key_file = data_dir / "demo-key"
-    prepare = plan.prepare(key_file, secrets["ADMIN_PASSWORD"])
+    _start_product(running, plan, postgres, secrets["ADMIN_PASSWORD"])
+    say(f"(Started in {time.monotonic() - begun:.1f} s. Ctrl-C stops everything.)")
+
+
+def _start_product(
+    running: Running, plan: planning.Plan, postgres: Postgres | None, admin_password: str
+) -> None:
+    """Prepare the database if needed, start what answers, then what works behind it."""
+    key_file = plan.data_dir / "demo-key"
+    prepare = plan.prepare(key_file, admin_password)
     prepared = key_file.exists() and _is_prepared(postgres)
     if not prepared:
         _prepare(running, prepare, postgres)
     web = running.add(start(plan.web()))
-    _wait_healthy(plan.base_url, web)
+    _wait_healthy(f"{plan.base_url}/health/ready", web, "The web server")
     if prepared and not _key_works(plan.base_url, key_file):
         # Somebody revoked it, or the workspace is gone.
         _prepare(running, prepare, postgres)
+    for child in running.children:
+        if child.spec.name == "sandbox":
+            _wait_healthy(f"{plan.environment['SANDBOX_URL']}/health", child, "The sandbox")
     running.add(start(plan.worker()))
     running.add(start(plan.beat()))
-    _announce(plan, key_file.read_text().strip(), secrets["ADMIN_PASSWORD"])
-    say(f"(Started in {time.monotonic() - begun:.1f} s. Ctrl-C stops everything.)")
+    _announce(plan, key_file.read_text().strip(), admin_password)
 
 
 def _start_servers(
@@ -303,24 +311,12 @@ def _prepare(running: Running, spec: ChildSpec, postgres: Postgres | None) -> No
         postgres.psql(["-c", f"COMMENT ON DATABASE studio IS '{_source_digest()}'"])
 
 
-def _wait_healthy(base_url: str, web: Child) -> None:
-    wait_until(lambda: _status(f"{base_url}/health/ready") == 200, child=web, what="The web server")
+def _wait_healthy(url: str, child: Child, what: str) -> None:
+    wait_until(lambda: status_of(url) == 200, child=child, what=what)
 
 
 def _key_works(base_url: str, key_file: Path) -> bool:
-    return _status(f"{base_url}/v1/credits", key_file.read_text().strip()) == 200
-
-
-def _status(url: str, key: str | None = None) -> int:
-    """Return the status of a GET, 0 while nobody answers."""
-    request = urllib.request.Request(url, headers={"x-app-key": key} if key else {})  # noqa: S310
-    try:
-        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310  # our own address
-            return int(answer.status)
-    except HTTPError as error:
-        return error.code
-    except (URLError, OSError, http.client.HTTPException):
-        return 0
+    return status_of(f"{base_url}/v1/credits", key_file.read_text().strip()) == 200
 
 
 def _announce(plan: planning.Plan, app_key: str, admin_password: str) -> None:

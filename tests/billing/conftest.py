@@ -1,4 +1,4 @@
-"""A database for the ledger's tests: everything commits, wallets keep the tests apart."""
+"""Databases for the ledger's tests: everything commits, wallets keep a module's tests apart."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,9 +12,9 @@ from tests.databases import WORKER, Database, Facts, cloned
 Connect = Callable[[], LedgerClient]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ledger_database(server_facts: Facts) -> Iterator[Database]:
-    """One clone for all of a worker's ledger tests."""
+    """One clone for the tests of a module."""
     with cloned(server_facts, f"studio_test_{WORKER}_ledger") as database:
         yield database
 

@@ -90,7 +90,9 @@ class LedgerClient:
 
     def balance(self, wallet: int) -> tuple[int, int, int]:
         """Read (available, held, owed)."""
-        query = """SELECT available_ucr, held_ucr, owed_ucr FROM billing_wallet WHERE wallet_id = %s"""
+        query = (
+            """SELECT available_ucr, held_ucr, owed_ucr FROM billing_wallet WHERE wallet_id = %s"""
+        )
         available, held, owed = one(self.connection, query, wallet)
         return available, held, owed
 

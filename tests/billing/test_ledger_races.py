@@ -200,7 +200,7 @@ def test_a_random_mix_leaves_no_violation_and_every_account_sums_to_zero(
     def live(number: int) -> Callable[[LedgerClient], None]:
         def run(client: LedgerClient) -> None:
             customer = Customer(client, wallets, seed + number)
-            for _ in range(60):
+            for _ in range(150):
                 customer.act()
 
         return run
@@ -212,7 +212,9 @@ def test_a_random_mix_leaves_no_violation_and_every_account_sums_to_zero(
     race(connect, [*(live(number) for number in range(16)), watch])
     assert violations(owner) == [], f"seed {seed}"
     assert sum_of_accounts(owner) == 0
-    kinds = owner.execute("SELECT DISTINCT kind, debit FROM ledger.entry WHERE wallet_id = ANY(%s)", [wallets])
+    kinds = owner.execute(
+        "SELECT DISTINCT kind, debit FROM ledger.entry WHERE wallet_id = ANY(%s)", [wallets]
+    )
     assert {("usage", "wallet"), ("usage", "receivable"), ("expiry", "wallet")} <= set(kinds)
 
 

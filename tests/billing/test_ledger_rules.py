@@ -74,9 +74,7 @@ def test_a_repeated_hold_is_open_and_another_amount_a_mismatch(
 
 
 @pytest.mark.parametrize(("kind", "charge"), [("usage", 7), ("void", 0)])
-def test_what_is_over_stays_over(
-    ledger: LedgerClient, wallet: int, kind: str, charge: int
-) -> None:
+def test_what_is_over_stays_over(ledger: LedgerClient, wallet: int, kind: str, charge: int) -> None:
     ledger.credit(wallet, 100)
     call = ledger.held(wallet, 60)
     ledger.settle(wallet, (call, kind, charge))
@@ -122,7 +120,12 @@ def test_a_workspace_born_frozen_has_a_frozen_wallet(
 
 
 def test_lots_burn_by_priority_then_expiry_then_age(ledger: LedgerClient, wallet: int) -> None:
-    for amount, priority, seconds in ((10, 100, 900), (20, 50, 9000), (30, 100, 60), (40, 50, 9000)):
+    for amount, priority, seconds in (
+        (10, 100, 900),
+        (20, 50, 9000),
+        (30, 100, 60),
+        (40, 50, 9000),
+    ):
         ledger.credit(wallet, amount, priority=priority, seconds=seconds)
     call = ledger.held(wallet, 95)
     drawn = ledger.connection.execute(

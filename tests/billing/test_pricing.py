@@ -171,9 +171,7 @@ def test_a_million_times_a_thousandth_of_a_micro_credit_is_exact() -> None:
 
 def test_more_cached_than_input_tokens_are_cut_off() -> None:
     price = one_tier(input=10**6, cached_input=1, cache_write=1, output=1)
-    odd = Usage(
-        input_tokens=10, cached_input_tokens=50, cache_write_tokens=50, output_tokens=0
-    )
+    odd = Usage(input_tokens=10, cached_input_tokens=50, cache_write_tokens=50, output_tokens=0)
     assert price.charge_ucr(odd, 0) == 1
 
 

@@ -17,6 +17,7 @@ from billing.queries import read_balance
 from billing.services import grant_credits
 from studio.accounts.services import create_app_key, create_workspace
 from studio.core.money import UCR_PER_CREDIT
+from tests.databases import Database, django_on
 
 CHAT = {"messages": [{"role": "user", "content": "Hello!"}], "kind": "chat.default"}
 
@@ -73,13 +74,12 @@ def rows(query: str, *parameters: Any) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def open_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Let the test read and write the worker's database with real commits; ids keep tests apart,
-    nothing is flushed.
-    """
-    with django_db_blocker.unblock():
+def open_database(
+    django_db_setup: None, gateway_database: Database, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """Read and write the gateway's database with real commits; ids keep tests apart."""
+    with django_db_blocker.unblock(), django_on(gateway_database):
         yield
-        connection.close()
 
 
 @pytest.fixture

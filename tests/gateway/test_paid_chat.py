@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 import requests
-from gateway.operations.chat import ChatUsage
 
 from billing.pricing import latest_price_book
+from gateway.operations.chat import ChatUsage
 from studio.core.money import ucr_to_credits
 from tests.gateway.conftest import CHAT, Payer, rows
 

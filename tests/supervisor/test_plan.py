@@ -88,7 +88,11 @@ def test_base_url_can_be_called_from_this_machine(host: str, url: str) -> None:
 @pytest.mark.parametrize(
     ("environment", "words"),
     [
-        ({}, "the sandbox, no real model (no OPENAI_API_KEY is set)"),
+        ({}, "the sandbox, no real model (OPENAI_API_KEY is not set)"),
+        (
+            {"OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": "https://proxy.test/v1"},
+            "https://proxy.test/v1 (OPENAI_API_KEY and OPENAI_BASE_URL are set)",
+        ),
         ({"OPENAI_API_KEY": "sk-1"}, "OpenAI itself (OPENAI_API_KEY is set)"),
         ({"OPENAI_API_KEY_FILE": "/key"}, "OpenAI itself (OPENAI_API_KEY is set)"),
     ],

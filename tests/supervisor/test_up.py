@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -34,7 +35,15 @@ def _command(data_dir: Path, port: int) -> list[str]:
 
 
 @pytest.fixture
-def start_up(tmp_path: Path) -> Iterator[StartUp]:
+def data_dir() -> Iterator[Path]:
+    """A new data folder that the servers' user can enter, as it cannot enter pytest's."""
+    with TemporaryDirectory(prefix="studio-up-") as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder) / "data"
+
+
+@pytest.fixture
+def start_up(data_dir: Path, tmp_path: Path) -> Iterator[StartUp]:
     """Start `up` and wait until it says that it is healthy."""
     started: list[Child] = []
 
@@ -86,9 +95,8 @@ def _second_up(data_dir: Path, port: int) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_newcomer_gets_a_paid_answer_and_nothing_is_left(
-    start_up: StartUp, tmp_path: Path
+    start_up: StartUp, data_dir: Path
 ) -> None:
-    data_dir = tmp_path / "data"
     up = start_up(data_dir)
     facts = _facts(data_dir)
     question = {"kind": "chat.default", "messages": [{"role": "user", "content": "Hello!"}]}
@@ -103,8 +111,7 @@ def test_a_newcomer_gets_a_paid_answer_and_nothing_is_left(
     assert not (data_dir / "up.json").exists()
 
 
-def test_a_second_up_says_where_the_first_one_is(start_up: StartUp, tmp_path: Path) -> None:
-    data_dir = tmp_path / "data"
+def test_a_second_up_says_where_the_first_one_is(start_up: StartUp, data_dir: Path) -> None:
     up = start_up(data_dir)
     second = _second_up(data_dir, free_port())
     assert second.returncode == 1
@@ -113,19 +120,18 @@ def test_a_second_up_says_where_the_first_one_is(start_up: StartUp, tmp_path: Pa
     assert up.alive
 
 
-def test_a_taken_port_is_named_with_the_way_out(tmp_path: Path) -> None:
+def test_a_taken_port_is_named_with_the_way_out(data_dir: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen(1)
         port = taken.getsockname()[1]
-        refused = _second_up(tmp_path / "data", port)
+        refused = _second_up(data_dir, port)
     assert refused.returncode == 1
     assert f"Port {port} of 127.0.0.1 is taken" in refused.stdout
     assert "python3 manage.py up --port " in refused.stdout
 
 
-def test_killed_children_start_again(start_up: StartUp, tmp_path: Path) -> None:
-    data_dir = tmp_path / "data"
+def test_killed_children_start_again(start_up: StartUp, data_dir: Path) -> None:
     up = start_up(data_dir)
     for name, pid, _ in json.loads((data_dir / "children.json").read_text()):
         os.kill(pid, signal.SIGKILL)
@@ -136,9 +142,8 @@ def test_killed_children_start_again(start_up: StartUp, tmp_path: Path) -> None:
 
 
 def test_a_killed_supervisor_takes_its_children_along_and_the_next_one_recovers(
-    start_up: StartUp, tmp_path: Path
+    start_up: StartUp, data_dir: Path
 ) -> None:
-    data_dir = tmp_path / "data"
     up = start_up(data_dir)
     key = _facts(data_dir)["app_key"]
     family = psutil.Process(up.process.pid).children(recursive=True)
@@ -152,9 +157,9 @@ def test_a_killed_supervisor_takes_its_children_along_and_the_next_one_recovers(
     assert _call(_facts(data_dir), "/v1/credits")["tier"] == "managed"
 
 
-def test_embedded_servers_are_refused_in_production(tmp_path: Path) -> None:
+def test_embedded_servers_are_refused_in_production(data_dir: Path) -> None:
     refused = subprocess.run(
-        _command(tmp_path / "data", free_port()),
+        _command(data_dir, free_port()),
         cwd=BASE_DIR,
         env=_environment() | {"DEBUG": "0"},
         capture_output=True,

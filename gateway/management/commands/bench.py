@@ -1,4 +1,4 @@
-"""`manage.py bench [name …]`: measure the gateway beside its baselines. See bench/ and docs/performance.md."""
+"""`manage.py bench [name …]`: measure the gateway beside its baselines (docs/performance.md)."""
 
 import sys
 from argparse import ArgumentParser

@@ -41,8 +41,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  Django's signature
         """Do what is not done yet."""
-        connection.ensure_connection()
-        if connection.pg_version < _OLDEST_POSTGRES:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('server_version_num')::int")
+            (version,) = cursor.fetchone()
+        if version < _OLDEST_POSTGRES:
             raise CommandError("Studio needs PostgreSQL 18 or newer.")
         call_command("migrate", verbosity=0, interactive=False)
         call_command("load_catalogue")

@@ -1,0 +1,130 @@
+"""The order of a run: a stage, a round for each target, a table. Returns an exit code, prints as it goes."""
+
+import asyncio
+import time
+
+import msgspec
+
+from bench.torture.checking import FREED_WITHIN_S
+from bench.torture.holds import crowd
+from bench.torture.rounds import Report, Round, Target, run_round
+from bench.torture.stage import Account, Stage, running_stage
+
+TARGETS: tuple[Target, ...] = ("web", "postgres", "redis")
+_HOLD_GATEWAYS = 4
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked for on the command line."""
+
+    what: str
+    kills: int
+    seed: int
+    seconds_between: float
+    callers: int
+    affordable: int
+    asking: int
+
+
+def torture(options: Options) -> int:
+    """Run what `options.what` names. Returns: 0 if nothing was lost, changed, violated or held too long."""
+    if options.what == "holds":
+        return _holds(options)
+    targets = TARGETS if options.what == "all" else tuple(t for t in TARGETS if t == options.what)
+    print(
+        f"torture: {', '.join(targets)}; {options.kills} kills each, about {options.seconds_between:g} s apart, "
+        f"{options.callers} callers, 2 gateways, Celery worker and beat; --seed {options.seed}",
+        flush=True,
+    )
+    reports = []
+    with running_stage() as stage:
+        for target in targets:
+            task = Round(
+                target=target,
+                kills=options.kills,
+                seed=options.seed,
+                seconds_between=options.seconds_between,
+                callers=options.callers,
+            )
+            begun = time.monotonic()
+            reports.append(run_round(stage, task))
+            _say_findings(reports[-1], time.monotonic() - begun)
+    _print_table(reports)
+    return 0 if all(report.clean for report in reports) else 1
+
+
+def _say_findings(report: Report, took_s: float) -> None:
+    refusals = ", ".join(f"{count} x {name}" for name, count in sorted(report.refusals.items()))
+    print(f"{report.target}: {took_s:.0f} s; refused: {refusals or 'none'}", flush=True)
+    findings = report.findings
+    for word, lines in (
+        ("LOST", findings.lost),
+        ("CHANGED", findings.changed),
+        ("VIOLATION", findings.violations),
+    ):
+        for line in lines[:20]:
+            print(f"  {word} {line}", flush=True)
+
+
+def _print_table(reports: list[Report]) -> None:
+    heads: tuple[str, ...] = ("target", "kills", "sent", "acknowledged", "refused", "broken", "recovery s", "oldest hold s")
+    heads += ("freed s", "provider calls", "violations", "lost", "changed")
+    rows = [heads]
+    for report in reports:
+        findings = report.findings
+        rows.append(
+            (
+                report.target,
+                str(report.kills),
+                str(report.sent),
+                str(report.acknowledged),
+                str(report.refused),
+                str(report.failed),
+                f"{report.recovery_s:.1f}",
+                f"{report.oldest_hold_s:.1f}",
+                f"{report.freed_s:.1f}",
+                str(report.provider_calls),
+                str(len(findings.violations)),
+                str(len(findings.lost)),
+                str(len(findings.changed)),
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
+    for row in rows:
+        print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
+    print(f"(holds must be free within {FREED_WITHIN_S:g} s)", flush=True)
+
+
+def _holds(options: Options) -> int:
+    """Prove that exactly as many calls are admitted as the wallet affords, over HTTP."""
+    with running_stage(gateways=_HOLD_GATEWAYS, celery=False) as stage:
+        probe = asyncio.run(crowd(stage.ports, stage.make_account(10**15).app_key, 1))
+        account = stage.make_account(probe.held_ucr * options.affordable)
+        begun = time.monotonic()
+        seen = asyncio.run(crowd(stage.ports, account.app_key, options.asking))
+        took_s = time.monotonic() - begun
+        complaints = _hold_complaints(stage, account, options)
+    print(
+        f"{options.asking} callers at once on a wallet that affords {options.affordable}, {_HOLD_GATEWAYS} gateways: "
+        f"{seen.admitted} admitted, {seen.refused} refused with 402, others {seen.others}, {took_s:.1f} s"
+    )
+    for complaint in complaints:
+        print(f"  VIOLATION {complaint}")
+    exact = (seen.admitted, seen.refused) == (options.affordable, options.asking - options.affordable)
+    return 0 if exact and not complaints else 1
+
+
+def _hold_complaints(stage: Stage, account: Account, options: Options) -> list[str]:
+    """Wait until everybody has left, then look whether the wallet has its credit back."""
+    deadline = time.monotonic() + FREED_WITHIN_S
+    query = "SELECT sum(remaining)::bigint, sum(held)::bigint FROM ledger.lot WHERE wallet_id = %s"
+    with stage.connect() as connection:
+        while True:
+            money = connection.execute(query, (account.workspace_id,)).fetchone()
+            if money == (account.granted_ucr, 0):
+                break
+            if time.monotonic() > deadline:
+                return [f"wallet (remaining, held) is {money}, granted were {account.granted_ucr}"]
+            time.sleep(0.1)
+    done = stage.python("-m", "django", "reconcile")
+    return [] if done.returncode == 0 else done.stdout.splitlines()[-5:]

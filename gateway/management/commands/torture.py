@@ -1,0 +1,48 @@
+"""`manage.py torture`: kill processes under load, again and again, and look whether anything is missing."""
+
+import secrets
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from bench.torture.command import TARGETS, Options, torture
+
+
+class Command(BaseCommand):
+    """Start throw-away servers and processes, torture them, print a table."""
+
+    help = (
+        "Kills gateways, PostgreSQL or Redis under load (or floods one wallet: holds) on throw-away servers. "
+        "Exit code 1 if an acknowledged call was lost or changed, an invariant broken or credit held too long."
+    )
+    requires_system_checks = ()  # it uses nothing of this process's own database
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("what", nargs="?", default="all", choices=[*TARGETS, "all", "holds"])
+        parser.add_argument("--kills", type=int, default=25, help="of each target")
+        parser.add_argument("--seed", type=int, default=None, help="default: another each time")
+        parser.add_argument("--seconds-between", type=float, default=5.0, help="about")
+        parser.add_argument("--callers", type=int, default=24)
+        parser.add_argument(
+            "--affordable", type=int, default=5_000, help="holds: calls the wallet affords"
+        )
+        parser.add_argument("--asking", type=int, default=10_000, help="holds: callers at once")
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  Django's signature
+        """Run, and say by the exit code whether all went well."""
+        seed = options["seed"]
+        code = torture(
+            Options(
+                what=options["what"],
+                kills=options["kills"],
+                seed=secrets.randbelow(1_000_000) if seed is None else seed,
+                seconds_between=options["seconds_between"],
+                callers=options["callers"],
+                affordable=options["affordable"],
+                asking=options["asking"],
+            )
+        )
+        sys.exit(code)

@@ -1,0 +1,40 @@
+"""The upstreams, one pure file each: what we ask becomes their bytes, their bytes become answers.
+
+base.py          what a provider file defines, and what it takes and gives
+failures.py      what can go wrong upstream, as our callers see it
+openai_form.py   answers and errors in OpenAI's form, which others speak too
+chunk_stream.py  streams in OpenAI's chunk grammar, likewise
+
+A file that defines `PROVIDER` is found by itself. No I/O, no Django, no prices, no catalogue.
+"""
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from gateway.providers.base import ChatProvider
+
+
+@functools.cache
+def providers() -> Mapping[str, ChatProvider]:
+    """Give every provider that lies in this folder, by slug."""
+    found: dict[str, ChatProvider] = {}
+    for module_info in pkgutil.iter_modules(__path__, f"{__name__}."):
+        module = importlib.import_module(module_info.name)
+        provider: ChatProvider | None = getattr(module, "PROVIDER", None)
+        if provider is not None:
+            assert provider.slug not in found, f"two providers are called {provider.slug}"
+            found[provider.slug] = provider
+    return MappingProxyType(found)
+
+
+def find_provider(slug: str) -> ChatProvider | None:
+    """Give the provider of this slug, or None."""
+    return providers().get(slug)
+
+
+def provider(slug: str) -> ChatProvider:
+    """Give the provider of this slug. Raises: KeyError."""
+    return providers()[slug]

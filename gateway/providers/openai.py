@@ -1,0 +1,79 @@
+"""OpenAI. Source: github openai/openai-openapi v2.3.0 (2026-08-21); `openai` Python SDK 3.52.0."""
+
+import copy
+from collections.abc import Mapping
+
+import msgspec
+
+from gateway.operations.chat import ChatRequest
+from gateway.operations.chat_request import StreamOptions
+from gateway.providers.base import ChatStream, Reply, Target, UpstreamFailure, UpstreamRequest
+from gateway.providers.chunk_stream import ChunkStream
+from gateway.providers.failures import failure_for
+from gateway.providers.openai_form import read_answer, read_error
+
+_JSON = {"content-type": "application/json", "accept": "application/json"}
+_EVENTS = {"content-type": "application/json", "accept": "text/event-stream"}
+_COUNTED = StreamOptions(include_usage=True, include_obfuscation=False)
+"""Usage is what we charge by; padding against traffic analysis is noise behind our own TLS."""
+_OURS = frozenset(
+    {"messages", "model", "kind", "stream", "stream_options", "max_completion_tokens"}
+)
+_DROPPABLE = frozenset(ChatRequest.__struct_fields__) - _OURS
+_ENCODER = msgspec.json.Encoder()
+
+
+class OpenAI:
+    """OpenAI's chat completions."""
+
+    slug = "openai"
+    default_base_url = "https://api.openai.com/v1"
+    hosts = ("api.openai.com",)
+    operations = frozenset({"chat"})
+
+    def auth(self, key: str) -> dict[str, str]:
+        """Give the header that carries the key."""
+        return {"authorization": f"Bearer {key}"}
+
+    def build_chat(self, request: ChatRequest, target: Target) -> UpstreamRequest:
+        """Write the request: the route's model and ceiling, everything else as the caller said it.
+
+        `max_tokens` is deprecated and refused by reasoning models: its value moves to
+        `max_completion_tokens`.
+        """
+        sent = copy.copy(request)
+        sent.kind = None
+        sent.model = target.model
+        sent.max_completion_tokens = (
+            target.max_output_tokens or request.max_completion_tokens or request.max_tokens
+        )
+        sent.max_tokens = None
+        if request.stream:
+            sent.stream_options = _COUNTED
+        for name in target.drop_parameters:
+            if name in _DROPPABLE:
+                setattr(sent, name, None)
+        return UpstreamRequest(
+            path="/chat/completions",
+            body=_ENCODER.encode(sent),
+            headers=_EVENTS if request.stream else _JSON,
+        )
+
+    def parse_chat(self, status: int, headers: Mapping[str, str], body: bytes) -> Reply:
+        """Read a finished answer; its bytes go to the caller untouched. Raises: UpstreamFailure."""
+        if status != 200:
+            raise self.parse_error(status, headers, body)
+        return read_answer(body)
+
+    def open_chat_stream(self, request: ChatRequest, target: Target) -> ChatStream:
+        """Begin to read the stream that answers this request."""
+        return ChunkStream(
+            wants_usage=request.wants_usage, hosts=self.hosts, measures_text=not request.logprobs
+        )
+
+    def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
+        """Read an answer that is no success."""
+        return failure_for(status, headers, read_error(body), hosts=self.hosts)
+
+
+PROVIDER = OpenAI()

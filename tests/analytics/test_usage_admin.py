@@ -1,0 +1,51 @@
+"""What staff sees of usage."""
+
+import pytest
+from django.db import connection
+from django.test import Client
+from pytest_django.fixtures import DjangoAssertNumQueries
+
+from analytics.models import Usage
+from studio.accounts.models import Workspace
+from studio.core.ids import new_id
+
+
+@pytest.fixture
+def usage(db: None) -> Usage:
+    """One call of one workspace."""
+    workspace = Workspace.objects.create(name="Usage admin")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """INSERT INTO usage (request_id, workspace_id, surface, operation, kind, channel,
+                                  status, billing, charge_ucr)
+               VALUES (%s, %s, 'core', 'chat', 'chat.default', 'stable', 'succeeded', 'credits', 7)
+            """,
+            [new_id(), workspace.pk],
+        )
+    return Usage.objects.get(workspace_id=workspace.pk)
+
+
+def test_a_row_knows_its_workspace_and_its_charge(usage: Usage) -> None:
+    assert (usage.workspace_name, usage.charge_ucr, usage.request_count) == ("Usage admin", 7, 1)
+
+
+@pytest.mark.parametrize("by", ["", "workspace_id", "workspace_name", "request_id"])
+def test_the_list_finds_by_workspace_and_by_request_with_few_queries(
+    usage: Usage,
+    admin_client: Client,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+    by: str,
+) -> None:
+    search = {"q": str(getattr(usage, by))} if by else {}
+    with django_assert_max_num_queries(8):
+        page = admin_client.get("/admin/analytics/usage/", search)
+    assert usage in page.context["cl"].result_list
+
+
+def test_a_row_opens_and_offers_nothing_to_change(usage: Usage, admin_client: Client) -> None:
+    address = f"/admin/analytics/usage/{usage.key}/change/"
+    assert admin_client.get(address).status_code == 200
+    assert admin_client.post(address, {"charge_ucr": "0"}).status_code == 403
+    assert admin_client.post(address.replace("change", "delete")).status_code == 403
+    assert admin_client.get("/admin/analytics/usage/add/").status_code == 403
+    assert admin_client.get("/admin/analytics/usage/x/change/").status_code == 302

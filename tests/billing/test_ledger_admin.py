@@ -1,0 +1,120 @@
+"""What staff sees of the ledger, and the one thing they may do."""
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from pytest_django.fixtures import DjangoAssertNumQueries
+
+from billing import ledger, services
+from billing.models import Entry, Hold, Lot, Wallet
+from studio.accounts.models import Workspace
+from studio.core.ids import new_id
+
+LISTS = ["wallet", "lot", "hold", "entry"]
+
+
+@pytest.fixture
+def workspace(db: None) -> Workspace:
+    """A workspace with a few entries, and an open hold."""
+    workspace = Workspace.objects.create(name="Ledger admin")
+    services.grant_credits(workspace_id=workspace.pk, amount_ucr=100_000, reason="welcome")
+    for _ in range(2):
+        held = ledger.HoldItem(
+            workspace_id=workspace.pk,
+            id=new_id(),
+            amount_ucr=10,
+            seconds=60,
+            price_version=1,
+            markup_bp=0,
+        )
+        ledger.place_holds([held])
+    ledger.settle([ledger.SettleItem(workspace_id=workspace.pk, id=held.id, kind="void")])
+    return workspace
+
+
+@pytest.fixture
+def clerk(db: None) -> Client:
+    """Staff who may view all of the ledger, and no more."""
+    user = User.objects.create_user("clerk", is_staff=True)
+    user.user_permissions.set(
+        Permission.objects.filter(
+            content_type__app_label="billing", codename__in=[f"view_{name}" for name in LISTS]
+        )
+    )
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("term", ["", "Ledger admin", "00000000-0000-0000-0000-000000000000", "7"])
+def test_lists_are_read_with_few_queries(
+    workspace: Workspace,
+    clerk: Client,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+    name: str,
+    term: str,
+) -> None:
+    with django_assert_max_num_queries(8):
+        page = clerk.get(f"/admin/billing/{name}/", {"q": term} if term else {})
+    assert page.status_code == 200
+
+
+def test_a_search_for_a_workspace_finds_its_rows_only(workspace: Workspace, clerk: Client) -> None:
+    other = Workspace.objects.create(name="Ledger other")
+    services.grant_credits(workspace_id=other.pk, amount_ucr=5, reason="welcome")
+    for term in ("Ledger admin", str(workspace.pk)):
+        page = clerk.get("/admin/billing/entry/", {"q": term})
+        kinds = [entry.kind for entry in page.context["cl"].result_list]
+        assert kinds == ["void", "promo"] or sorted(kinds) == ["promo", "void"]
+
+
+def test_rows_open_and_offer_nothing_to_change(workspace: Workspace, clerk: Client) -> None:
+    for model in (Wallet, Lot, Hold, Entry):
+        row = model.objects.filter(wallet_id=workspace.pk)[0]
+        address = f"/admin/billing/{model._meta.model_name}/{row.key}/change/"
+        assert clerk.get(address).status_code == 200
+        assert clerk.post(address, {"frozen": "on"}).status_code == 403
+        assert clerk.post(address.replace("change", "delete")).status_code == 403
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("key", ["x", "1_x_0", "999999999999999999999", "-1", "1_1_1_1", "%F0%9F"])
+def test_a_key_that_is_none_finds_nothing(clerk: Client, name: str, key: str) -> None:
+    assert clerk.get(f"/admin/billing/{name}/{key}/change/").status_code == 302
+
+
+def test_only_who_may_grant_grants(workspace: Workspace, clerk: Client) -> None:
+    address = f"/admin/billing/wallet/{workspace.pk}/grant/"
+    form = {"credit_id": str(new_id()), "credits": "1", "reason": "sorry"}
+    assert clerk.get(address).status_code == 403
+    assert clerk.post(address, form).status_code == 403
+    assert Client().post(address, form).status_code == 302
+    assert Wallet.objects.get(wallet_id=workspace.pk).available_ucr == 99_990
+
+
+def test_a_grant_sent_twice_grants_once_and_names_who_gave_it(
+    workspace: Workspace, admin_client: Client
+) -> None:
+    address = f"/admin/billing/wallet/{workspace.pk}/grant/"
+    assert admin_client.get(address).status_code == 200
+    form = {"credit_id": str(new_id()), "credits": "0.5", "reason": "sorry for the outage"}
+    for _ in range(2):
+        done = admin_client.post(address, form)
+        assert done.status_code == 302
+    entry = Entry.objects.get(wallet_id=workspace.pk, call_id=form["credit_id"])
+    assert (entry.kind, entry.amount_ucr) == ("promo", 500_000)
+    assert entry.ref == "sorry for the outage (admin)"
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"credits": "x"}, {"credits": "0"}, {"credits": "-5"}, {"reason": ""}]
+)
+def test_a_grant_that_makes_no_sense_says_so(
+    workspace: Workspace, admin_client: Client, wrong: dict[str, str]
+) -> None:
+    form = {"credit_id": str(new_id()), "credits": "1", "reason": "sorry", **wrong}
+    page = admin_client.post(f"/admin/billing/wallet/{workspace.pk}/grant/", form)
+    assert page.status_code == 200
+    assert b"errorlist" in page.content
+    assert Wallet.objects.get(wallet_id=workspace.pk).available_ucr == 99_990
