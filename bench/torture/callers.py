@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from bench.torture.records import ACKNOWLEDGED, BROKEN, LEFT, REFUSED, UNSENT, Call, LoadPlan
+from bench.torture.records import ACKNOWLEDGED, BROKEN, HUNG, LEFT, REFUSED, UNSENT, Call, LoadPlan
 
 _AFTER_TROUBLE_S = 0.05
 _BETWEEN_REPEATS_S = 2.0
@@ -99,7 +99,7 @@ class Callers:
         except (OSError, asyncio.IncompleteReadError, EOFError):
             end = BROKEN
         except TimeoutError:
-            end = "hung"
+            end = HUNG
         call = Call(
             tag=tag,
             kind=kind,

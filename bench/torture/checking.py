@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import psycopg
 
-from bench.torture.records import ACKNOWLEDGED, LEFT, REFUSED, Call
+from bench.torture.records import ACKNOWLEDGED, HUNG, LEFT, REFUSED, Call
 from bench.torture.stage import Account, Stage
 
 FREED_WITHIN_S = 90.0
@@ -121,7 +121,7 @@ def check(
 def _check_call(call: Call, found: Recorded | None, findings: Findings) -> None:
     """An acknowledged call is written down once, as it was told; a failed one costs nothing."""
     name = f"{call.tag} ({call.request_id})"
-    if call.end == "hung":
+    if call.end == HUNG:
         findings.violations.append(f"{name}: no answer for {call.took_s} s")
     if call.replayed or not call.request_id:
         return
@@ -153,7 +153,8 @@ def _check_dispatch(
     for tag, count in sent.items():
         if tag in own and count > held.get(tag, 0):
             findings.violations.append(f"{tag}: {count} provider calls, {held.get(tag, 0)} holds")
-    for tag, count in connection.execute(_CHARGED_TWICE, (account.workspace_id,)).fetchall():
+    charged_twice = connection.execute(_CHARGED_TWICE, (account.workspace_id,)).fetchall()
+    for tag, count in charged_twice if own else ():
         findings.violations.append(f"{tag}: charged {count} times")
 
 

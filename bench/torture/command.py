@@ -1,6 +1,7 @@
 """The order of a run: a stage, a round for each target, a table. Returns an exit code, prints as it goes."""
 
 import asyncio
+import random
 import time
 
 import msgspec
@@ -10,8 +11,11 @@ from bench.torture.holds import crowd
 from bench.torture.rounds import Report, Round, Target, run_round
 from bench.torture.stage import Account, Stage, running_stage
 
+MIXED = "mixed"
 TARGETS: tuple[Target, ...] = ("web", "postgres", "redis")
 _HOLD_GATEWAYS = 4
+_OUTAGE_S = 8.0
+"""Longer than a hold waits for the database, and than a Redis call for Redis."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +34,7 @@ def torture(options: Options) -> int:
     """Run what `options.what` names. Returns: 0 if nothing was lost, changed, violated or held too long."""
     if options.what == "holds":
         return _holds(options)
-    targets = TARGETS if options.what == "all" else tuple(t for t in TARGETS if t == options.what)
+    targets = TARGETS if options.what == "all" else (options.what,)
     print(
         f"torture: {', '.join(targets)}; {options.kills} kills each, about {options.seconds_between:g} s apart, "
         f"{options.callers} callers, 2 gateways, Celery worker and beat; --seed {options.seed}",
@@ -40,10 +44,11 @@ def torture(options: Options) -> int:
     with running_stage() as stage:
         for target in targets:
             task = Round(
-                target=target,
-                kills=options.kills,
+                name=target,
+                strikes=_strikes(target, options),
                 seed=options.seed,
                 seconds_between=options.seconds_between,
+                outage_s=_OUTAGE_S,
                 callers=options.callers,
             )
             begun = time.monotonic()
@@ -53,9 +58,16 @@ def torture(options: Options) -> int:
     return 0 if all(report.clean for report in reports) else 1
 
 
+def _strikes(target: str, options: Options) -> tuple[Target, ...]:
+    """Name what is killed each time: always the same, or for `mixed` whatever the seed says."""
+    choose = random.Random(options.seed)
+    same = [known for known in TARGETS if known == target]
+    return tuple(choose.choice(same or TARGETS) for _ in range(options.kills))
+
+
 def _say_findings(report: Report, took_s: float) -> None:
     refusals = ", ".join(f"{count} x {name}" for name, count in sorted(report.refusals.items()))
-    print(f"{report.target}: {took_s:.0f} s; refused: {refusals or 'none'}", flush=True)
+    print(f"{report.name}: {took_s:.0f} s; refused: {refusals or 'none'}", flush=True)
     findings = report.findings
     for word, lines in (
         ("LOST", findings.lost),
@@ -74,12 +86,12 @@ def _print_table(reports: list[Report]) -> None:
         findings = report.findings
         rows.append(
             (
-                report.target,
-                str(report.kills),
+                report.name,
+                str(len(report.strikes)),
                 str(report.sent),
                 str(report.acknowledged),
                 str(report.refused),
-                str(report.failed),
+                str(report.broken),
                 f"{report.recovery_s:.1f}",
                 f"{report.oldest_hold_s:.1f}",
                 f"{report.freed_s:.1f}",

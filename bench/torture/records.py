@@ -12,6 +12,8 @@ BROKEN = "broken"
 """The connection ended before the answer did, or the stream ended with an error."""
 LEFT = "left"
 """The caller itself went away in the middle of a stream."""
+HUNG = "hung"
+"""No answer within the caller's patience."""
 UNSENT = "unsent"
 """Nobody accepted the connection."""
 

@@ -1,4 +1,4 @@
-"""One target killed again and again under load: what it did to callers, to holds and to the books."""
+"""Processes killed again and again under load: what it did to callers, to holds and to the books."""
 
 import random
 import time
@@ -9,37 +9,50 @@ from typing import Any, Literal
 import msgspec
 
 from bench.torture import checking
-from bench.torture.records import ACKNOWLEDGED, LEFT, REFUSED, LoadPlan, read_calls
+from bench.torture.records import (
+    ACKNOWLEDGED,
+    BROKEN,
+    HUNG,
+    REFUSED,
+    UNSENT,
+    LoadPlan,
+    read_calls,
+)
 from bench.torture.stage import Account, Stage, kill, start_again
 from studio.supervisor.processes import Child, start, stop
 
 Target = Literal["web", "postgres", "redis"]
 WEIGHTS = {"plain": 40, "stream": 30, "leaving": 6, "failing": 6, "long": 8, "keyed": 10}
+_OUTAGES = 1 / 3
 _ALL_AT_ONCE = 0.2
 """So often every gateway is killed at once, not one of them."""
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
-    """What to do: kill `target` so many times, about so many seconds apart, while `callers` ask."""
+    """What to do: kill one of `strikes` after another, about so many seconds apart, while `callers` ask.
 
-    target: Target
-    kills: int
+    PostgreSQL and Redis are started again at once or, one time in three, after up to `outage_s`.
+    """
+
+    name: str
+    strikes: tuple[Target, ...]
     seed: int
     seconds_between: float
+    outage_s: float
     callers: int = 24
     weights: dict[str, int] = msgspec.field(default_factory=lambda: dict(WEIGHTS))
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it. Times in seconds: recovery from the kill to readiness; `freed_s` from the end
+    """What came of a round. Times in seconds: recovery from the kill to readiness; `freed_s` from the end
     of the load until the last stranded hold was gone."""
 
-    target: str
-    kills: int
+    name: str
+    strikes: tuple[Target, ...]
     sent: int
     acknowledged: int
     refused: int
-    failed: int
+    broken: int
     recovery_s: float
     oldest_hold_s: float
     freed_s: float
@@ -54,7 +67,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         While the database itself is killed again and again its clock of leases stands still, so there the time counts
         from the end.
         """
-        held_s = self.freed_s if self.target == "postgres" else self.oldest_hold_s
+        held_s = self.freed_s if "postgres" in self.strikes else self.oldest_hold_s
         return self.findings.clean and max(held_s, self.freed_s) <= checking.FREED_WITHIN_S
 
 
@@ -86,16 +99,16 @@ def run_round(
     Who frees them is the stage's Celery; where there is none, `resolve` is called when the load has ended.
     """
     account = stage.make_account(10**15)
-    choose = random.Random(f"{task.seed}/{task.target}")
+    choose = random.Random(f"{task.seed}/{task.name}")
     plan = _load_plan(stage, task, account)
     callers = _start_callers(stage, plan)
     watch = Watch(stage)
     recovery_s = 0.0
     try:
         watch.wait(1.0)
-        for _ in range(task.kills):
+        for target in task.strikes:
             watch.wait(choose.uniform(0.5, 1.5) * task.seconds_between)
-            recovery_s = max(recovery_s, _strike(stage, task.target, choose))
+            recovery_s = max(recovery_s, _strike(stage, target, task, choose))
             watch.read_journal()
         watch.wait(1.0)
         callers.process.terminate()
@@ -109,12 +122,12 @@ def run_round(
     calls = read_calls(stage.log_dir / f"{plan.name}.calls")
     ends = Counter(call.end for call in calls)
     return Report(
-        target=task.target,
-        kills=task.kills,
-        sent=len(calls),
+        name=task.name,
+        strikes=task.strikes,
+        sent=len(calls) - ends[UNSENT],
         acknowledged=ends[ACKNOWLEDGED],
         refused=ends[REFUSED],
-        failed=len(calls) - ends[ACKNOWLEDGED] - ends[REFUSED] - ends[LEFT],
+        broken=ends[BROKEN] + ends[HUNG],
         recovery_s=recovery_s,
         oldest_hold_s=max(watch.oldest_hold_s, oldest_s),
         freed_s=freed_s,
@@ -124,14 +137,16 @@ def run_round(
     )
 
 
-def _strike(stage: Stage, target: Target, choose: random.Random) -> float:
+def _strike(stage: Stage, target: Target, task: Round, choose: random.Random) -> float:
     """Kill once and start again. Returns: seconds until ready."""
-    if target == "postgres":
-        kill(stage.servers.postgres.child)
-        return start_again(stage.servers.postgres.child, stage.answers_postgres, "PostgreSQL")
-    if target == "redis":
-        kill(stage.servers.valkey.child)
-        return start_again(stage.servers.valkey.child, stage.answers_valkey, "Valkey")
+    if target != "web":
+        server, ready = stage.servers.valkey.child, stage.answers_valkey
+        if target == "postgres":
+            server, ready = stage.servers.postgres.child, stage.answers_postgres
+        kill(server)
+        if choose.random() < _OUTAGES:
+            time.sleep(choose.uniform(0, task.outage_s))
+        return start_again(server, ready, target)
     victims = list(range(len(stage.gateways)))
     if choose.random() > _ALL_AT_ONCE:
         victims = [choose.choice(victims)]
@@ -146,7 +161,7 @@ def _start_gateway(stage: Stage, number: int) -> float:
 
 
 def _load_plan(stage: Stage, task: Round, account: Account) -> LoadPlan:
-    name = f"{task.target}-{task.seed}"
+    name = f"{task.name}-{task.seed}"
     return LoadPlan(
         ports=stage.ports,
         app_key=account.app_key,

@@ -30,8 +30,8 @@ from studio.core.money import ucr_to_credits
 
 MAX_EVENT_BYTES = 1024 * 1024
 _DONE = b"data: [DONE]\n\n"
-_UNKNOWN_SHAPE = b"\x00"
-"""No event begins like that: nothing has been learned yet."""
+_UNKNOWN_SHAPE = b"\r"
+"""Matches nothing: no event with a CR is taken for known."""
 _TEXT_FIELDS = (b'"content":"', b'"arguments":"')
 _STRING_REST = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+')
 _BYTES_PER_TOKEN = 4

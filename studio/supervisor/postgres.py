@@ -15,7 +15,7 @@ from studio.supervisor.places import SERVER_ENVIRONMENT, CannotStart, ServerPlac
 from studio.supervisor.processes import Child, ChildSpec, free_port, start, stop, wait_until
 
 OLDEST_VERSION = 18
-_ROLES_SQL = BASE_DIR / "deploy" / "sql" / "roles.sql"
+ROLES_SQL = BASE_DIR / "deploy" / "sql" / "roles.sql"
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -50,7 +50,7 @@ class Postgres:
 
     def make_database(self, name: str) -> None:
         """Make the roles and their database, or renew them, by the file that operators use."""
-        self.psql(["-v", f"database={name}", "-f", str(_ROLES_SQL)])
+        self.psql(["-v", f"database={name}", "-f", str(ROLES_SQL)])
 
     def psql(self, arguments: list[str], database: str = "postgres") -> str:
         """Run psql as the superuser.

@@ -27,7 +27,7 @@ from studio.supervisor.places import (
     server_place,
     write_private,
 )
-from studio.supervisor.postgres import Postgres, start_postgres
+from studio.supervisor.postgres import ROLES_SQL, Postgres, start_postgres
 from studio.supervisor.probe import status_of
 from studio.supervisor.processes import (
     Child,
@@ -201,6 +201,8 @@ def _start_product(
     prepare = plan.prepare(key_file, admin_password)
     prepared = key_file.exists() and _is_prepared(postgres)
     if not prepared:
+        if postgres:
+            postgres.make_database("studio")
         _prepare(running, prepare, postgres)
     web = running.add(start(plan.web()))
     _wait_healthy(f"{plan.base_url}/health/ready", web, "The web server")
@@ -239,7 +241,6 @@ def _start_servers(
     if own_postgres:
         postgres = start_postgres(place, secrets, log_dir)
         running.add(postgres.child)
-        postgres.make_database("studio")
         addresses["DATABASE_URL"] = postgres.url("studio_app")
         addresses["DATABASE_OWNER_URL"] = postgres.url("studio_owner")
     return addresses, postgres
@@ -278,8 +279,9 @@ def _turn_logs(log_dir: Path) -> None:
 
 
 def _source_digest() -> str:
-    """Digest what `prepare_demo` works from: the product's files and the versions it runs on."""
+    """Digest what preparing works from: the product's files, the roles, the versions."""
     digest = hashlib.sha256((BASE_DIR / EMBEDDED_LOCK).read_bytes())
+    digest.update(ROLES_SQL.read_bytes())
     for folder in _PREPARED_FROM:
         for path in sorted((BASE_DIR / folder).rglob("*")):
             if path.suffix in {".py", ".sql", ".json", ".toml"}:
@@ -301,6 +303,7 @@ def _prepare(running: Running, spec: ChildSpec, postgres: Postgres | None) -> No
     Raises: CannotStart with the last lines of what went wrong.
     """
     say("Preparing the database …")
+    digest = _source_digest()
     child = start(spec)
     running.children.append(child)
     code = child.process.wait()
@@ -308,7 +311,7 @@ def _prepare(running: Running, spec: ChildSpec, postgres: Postgres | None) -> No
     if code:
         raise CannotStart(f"Preparing the database {ended_how(child)}:\n{log_tail(child, 25)}")
     if postgres:
-        postgres.psql(["-c", f"COMMENT ON DATABASE studio IS '{_source_digest()}'"])
+        postgres.psql(["-c", f"COMMENT ON DATABASE studio IS '{digest}'"])
 
 
 def _wait_healthy(url: str, child: Child, what: str) -> None:

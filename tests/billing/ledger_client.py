@@ -1,4 +1,4 @@
-"""The ledger's functions over a connection of the test's own: what every process of the product may do, no more."""
+"""The ledger's functions over a connection of the test's own."""
 
 import uuid
 from collections.abc import Sequence

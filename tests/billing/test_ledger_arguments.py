@@ -61,7 +61,7 @@ def test_a_settle_that_is_not_well_formed_settles_nothing(
     ledger.credit(wallet, 1000)
     calls = [ledger.held(wallet, 100), ledger.held(wallet, 100)]
     columns = [[wallet] * 2, calls, ["usage", "usage"], [5, 6], [7, 8]]
-    wrong = {
+    wrong: dict[int, list[Any]] = {
         0: [],
         1: [],
         2: [None, "", "topup", "refund", "Usage", "void"],
@@ -81,15 +81,17 @@ def test_a_settle_that_is_not_well_formed_settles_nothing(
 def test_arrays_of_another_shape_are_refused(
     ledger: LedgerClient, wallet: int, literal: str
 ) -> None:
-    ledger.credit(wallet, 1000)
-    calls = [ledger.held(wallet, 100), ledger.held(wallet, 100)]
+    ledger.credit(wallet, 2000)
+    calls = [ledger.held(wallet, 100), ledger.held(wallet, 700)]
     before = ledger.everything(wallet)
-    hold = [literal % tuple(column) for column in good_hold(wallet)]
+    columns = good_hold(wallet)
+    columns[2] = [5, 10**6]  # the second is not held: nothing of it is there to be missed
+    hold = [literal % tuple(column) for column in columns]
     settle: list[Any] = [literal % (wallet, wallet), literal % tuple(calls)]
-    settle += [["usage", "usage"], literal % (500, 500), [0, 0]]
-    for query, columns in ((HOLD, hold), (SETTLE, settle)):
+    settle += [["usage", "usage"], literal % (500, 600), [0, 0]]
+    for query, arrays in ((HOLD, hold), (SETTLE, settle)):
         with pytest.raises(REFUSED):
-            ledger.connection.execute(query, columns)
+            ledger.connection.execute(query, arrays)
     assert ledger.everything(wallet) == before
 
 

@@ -10,14 +10,21 @@ from tests.billing.ledger_client import LedgerClient, new_wallet, violations
 from tests.databases import Database
 
 OBJECTS = """
-SELECT 'function', p.proname::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+SELECT 'function', p.proname::text
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE n.nspname = 'ledger' OR p.proname LIKE 'usage%'
-UNION SELECT 'relation', c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'i') AND (
-  n.nspname = 'ledger' OR n.nspname = 'public' AND c.relname ~ '^(usage|billing|analytics)')
-UNION SELECT 'trigger', tgname::text FROM pg_trigger WHERE NOT tgisinternal
-UNION SELECT 'right', relname || ' ' || relacl::text FROM pg_class c
-JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'ledger' AND relacl IS NOT NULL
+UNION
+SELECT 'relation', c.oid::regclass::text
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'i')
+  AND (n.nspname = 'ledger'
+       OR n.nspname = 'public' AND c.relname ~ '^(usage|billing|analytics)')
+UNION
+SELECT 'trigger', tgname::text FROM pg_trigger WHERE NOT tgisinternal
+UNION
+SELECT 'right', relname || ' ' || relacl::text
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = 'ledger' AND relacl IS NOT NULL
 """
 
 

@@ -1,4 +1,6 @@
-"""Random batches against a model that does one thing after the other in memory; and the draw beyond a hold."""
+"""Random batches against a model in memory that does one thing after the other."""
+
+# ruff: noqa: S311  chance, not secrets
 
 import random
 from dataclasses import dataclass, field
@@ -46,7 +48,7 @@ class Model:
         """Take from lot after lot."""
         if amount > self.available:
             return "insufficient", self.available
-        parts = []
+        parts: list[tuple[ModelLot, int]] = []
         for lot in self.lots:
             take = min(amount - sum(part for _, part in parts), lot.free)
             if take:

@@ -1,5 +1,7 @@
 """Plans are made once and kept: one made on empty tables must still be right when they are full."""
 
+from collections.abc import Iterator
+
 import psycopg
 import pytest
 
@@ -12,8 +14,8 @@ SCANS = """SELECT relname, seq_scan FROM pg_stat_xact_user_tables
 
 
 @pytest.fixture
-def full_ledger(fresh_database: Database) -> LedgerClient:
-    """A session whose plans were made on empty tables; since then 5 000 calls are open and 5 000 over."""
+def full_ledger(fresh_database: Database) -> Iterator[LedgerClient]:
+    """A session with plans from empty tables; since then 5 000 calls are open and 5 000 over."""
     connection = psycopg.connect(
         fresh_database.app_url, autocommit=True, options="-c plan_cache_mode=force_generic_plan"
     )
@@ -35,9 +37,9 @@ def full_ledger(fresh_database: Database) -> LedgerClient:
 def scans(connection: Connection, query: str, parameters: list[object]) -> dict[str, int]:
     """Run a statement and say which tables it read from end to end, and how often."""
     with connection.transaction(force_rollback=True):
-        before = dict(connection.execute(SCANS).fetchall())
+        before: dict[str, int] = dict(connection.execute(SCANS).fetchall())
         connection.execute(query, parameters, prepare=True)
-        after = dict(connection.execute(SCANS).fetchall())
+        after: dict[str, int] = dict(connection.execute(SCANS).fetchall())
     return {name: after[name] - before[name] for name in after if after[name] != before[name]}
 
 

@@ -1,15 +1,19 @@
 """Many connections at once, each in a thread of its own, on a real database with real commits."""
 
+# ruff: noqa: S311  chance, not secrets
+
 import random
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import TypeVar
 from uuid import UUID
 
 import psycopg
+import pytest
+from psycopg import sql
 
 from studio.core.ids import new_id
 from tests.billing.conftest import Connect
@@ -23,11 +27,10 @@ from tests.billing.ledger_client import (
     violations,
 )
 
-
 T = TypeVar("T")
 
 
-def race(connect: Connect, work: list[Callable[[LedgerClient], T]]) -> list[T]:
+def race(connect: Connect, work: Sequence[Callable[[LedgerClient], T]]) -> list[T]:
     """Run each piece of work on a connection of its own, all from the same moment."""
     clients = [connect() for _ in work]
     start = Barrier(len(work))
@@ -134,7 +137,7 @@ def test_batches_over_the_same_wallets_in_any_order_do_not_deadlock(
 
 
 class Customer:
-    """A thread's random mix: holds, settles (up to three times the hold), extends, credits, sweeps."""
+    """A thread's random mix: holds, settles, extends, credits, sweeps."""
 
     def __init__(self, client: LedgerClient, wallets: list[int], seed: int) -> None:
         self.client = client
@@ -237,3 +240,29 @@ def test_a_killed_connection_leaves_all_of_a_batch_or_nothing(
             assert isinstance(waiting.exception(), psycopg.errors.AdminShutdown)
     assert client.balance(wallet) == (1000, 0, 0)
     assert client.hold(wallet, *calls)[-1] == ("held", 800)
+
+
+def test_every_function_waits_for_the_wallet_before_it_touches_anything(
+    ledger: LedgerClient, owner: Connection, wallet: int
+) -> None:
+    ledger.credit(wallet, 100)
+    call = ledger.held(wallet, 10)
+    for table in ("hold", "lot"):
+        query = sql.SQL("UPDATE ledger.{} SET expires_at = now() WHERE wallet_id = %s")
+        owner.execute(query.format(sql.Identifier(table)), [wallet])
+    ledger.connection.execute("SET lock_timeout = '20ms'")
+    before = ledger.everything(wallet)
+    with owner.transaction():
+        owner.execute("SELECT FROM ledger.wallet WHERE id = %s FOR UPDATE", [wallet])
+        actions: list[Callable[[], object]] = [
+            lambda: ledger.hold(wallet, (new_id(), 1)),
+            lambda: ledger.settle(wallet, (call, "usage", 1)),
+            lambda: ledger.extend(wallet, call, seconds=60),
+            lambda: ledger.credit(wallet, 1),
+            ledger.sweep_holds,
+            ledger.sweep_lots,
+        ]
+        for action in actions:
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                action()
+    assert ledger.everything(wallet) == before

@@ -1,4 +1,4 @@
-"""What each function does, one case at a time. Time is moved by moving what expires, never by waiting."""
+"""What each function does, case by case. Time moves by moving what expires, never by waiting."""
 
 import uuid
 

@@ -1,6 +1,7 @@
-"""The ledger through its Python doors: the typed functions, the services, the command, the sweeps."""
+"""The ledger through its Python doors: typed functions, services, the command, the sweeps."""
 
 from datetime import timedelta
+from functools import partial
 from io import StringIO
 
 import psycopg
@@ -59,12 +60,14 @@ def test_a_call_through_python(workspace: Workspace) -> None:
 
 def test_a_grant_keeps_its_reason_and_happens_once_per_id(workspace: Workspace) -> None:
     once = event_id("grant:test")
-    grant = {"workspace_id": workspace.pk, "reason": " welcome ", "credit_id": once}
-    first = services.grant_credits(**grant, amount_ucr=5)
+    grant = partial(
+        services.grant_credits, workspace_id=workspace.pk, reason=" welcome ", credit_id=once
+    )
+    first = grant(amount_ucr=5)
     assert (first.verdict, first.available_ucr) == ("credited", 5)
-    assert services.grant_credits(**grant, amount_ucr=5).verdict == "replay"
+    assert grant(amount_ucr=5).verdict == "replay"
     with pytest.raises(CreditMismatch):
-        services.grant_credits(**grant, amount_ucr=6)
+        grant(amount_ucr=6)
     entry = Entry.objects.get(wallet_id=workspace.pk)
     assert (entry.kind, entry.amount_ucr, entry.ref) == ("promo", 5, "welcome")
 
@@ -116,8 +119,8 @@ def test_the_sweeps_run_until_nothing_is_left(fresh_database: Database) -> None:
                 )
         ledger.place_holds([item(workspace, 1) for _ in range(size)])
         assert (tasks.sweep_holds(), tasks.sweep_lots()) == (0, 0)
-        for table in ("hold", "lot"):
-            owner.execute(f"UPDATE ledger.{table} SET expires_at = now() - interval '1 second'")
+        owner.execute("UPDATE ledger.hold SET expires_at = now() - interval '1 second'")
+        owner.execute("UPDATE ledger.lot SET expires_at = now() - interval '1 second'")
         owner.commit()
         assert (tasks.sweep_holds(), tasks.sweep_lots()) == (size, size)
         assert Entry.objects.filter(kind="expiry").aggregate(Sum("amount_ucr")) == {

@@ -1,4 +1,7 @@
-"""Nobody changes the past: not the app's role at all, not the owner by mistake, and what is left shows in the view."""
+"""Nobody changes the past: the app's role not at all, the owner not by mistake.
+
+What is possible all the same shows in the view.
+"""
 
 from typing import LiteralString
 
@@ -35,8 +38,8 @@ def test_the_apps_role_writes_no_table_of_the_ledger(
     before = ledger.everything(busy_wallet)
     for statement in (
         f"INSERT INTO {table} DEFAULT VALUES",
-        f"UPDATE {table} SET {CHANGED[table]} = NULL",
-        f"DELETE FROM {table}",
+        f"UPDATE {table} SET {CHANGED[table]} = NULL",  # noqa: S608  our own names
+        f"DELETE FROM {table}",  # noqa: S608
         f"TRUNCATE {table}",
     ):
         with pytest.raises(errors.InsufficientPrivilege):
@@ -106,7 +109,8 @@ def test_even_the_owner_does_not_rewrite_by_mistake(
         "UPDATE ledger.wallet SET owed = -1 WHERE id = %(wallet)s",
         "UPDATE ledger.hold SET amount = 0 WHERE wallet_id = %(wallet)s",
         "UPDATE ledger.hold SET markup_bp = -1 WHERE wallet_id = %(wallet)s",
-        "INSERT INTO ledger.lot (wallet_id, kind, granted, remaining, live) VALUES (-1, 'promo', 1, 1, true)",
+        "INSERT INTO ledger.lot (wallet_id, kind, granted, remaining, live)"
+        " VALUES (-1, 'promo', 1, 1, true)",
         ENTRY + "(%(wallet)s, uuidv7(), 0, 'usage', 'wallet', 'revenue', 1, -1)",
         ENTRY + "(%(wallet)s, uuidv7(), 0, 'usage', 'revenue', 'wallet', 1, 1)",
         ENTRY + "(%(wallet)s, uuidv7(), 0, 'gift', 'wallet', 'revenue', 1, 1)",

@@ -4,12 +4,14 @@ import json
 from collections.abc import Callable
 from uuid import UUID
 
+import psycopg
 import pytest
 import requests
 
 from billing.pricing import latest_price_book
 from gateway.operations.chat import ChatUsage
 from studio.core.money import ucr_to_credits
+from tests.databases import Database
 from tests.gateway.conftest import CHAT, Payer, rows
 
 GRANTED_UCR = 1_000_000_000
@@ -192,14 +194,13 @@ def test_a_key_with_a_model_list_may_use_no_other(make_payer: Callable[..., Paye
     assert payer.post(json={**CHAT, "kind": "chat.o4mini"}).status_code == 200
 
 
-def test_a_frozen_wallet_is_402(payer: Payer) -> None:
-    rows_before = payer.balance()
-    rows_frozen = "UPDATE ledger.wallet SET frozen = true WHERE id = %s RETURNING id"
-    rows(rows_frozen, payer.workspace_id)
+def test_a_frozen_wallet_is_402(payer: Payer, gateway_database: Database) -> None:
+    with psycopg.connect(gateway_database.owner_url) as owner:
+        owner.execute("UPDATE ledger.wallet SET frozen = true WHERE id = %s", [payer.workspace_id])
     response = payer.post(json=CHAT)
     assert response.status_code == 402
     assert "frozen" in response.json()["error"]
-    assert payer.balance() == rows_before
+    assert payer.balance() == (GRANTED_UCR, 0)
 
 
 def test_two_calls_are_two_charges(payer: Payer) -> None:

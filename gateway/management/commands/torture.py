@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from bench.torture.command import TARGETS, Options, torture
+from bench.torture.command import MIXED, TARGETS, Options, torture
 
 
 class Command(BaseCommand):
@@ -21,7 +21,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
-        parser.add_argument("what", nargs="?", default="all", choices=[*TARGETS, "all", "holds"])
+        parser.add_argument("what", nargs="?", default="all", choices=[*TARGETS, MIXED, "all", "holds"])
         parser.add_argument("--kills", type=int, default=25, help="of each target")
         parser.add_argument("--seed", type=int, default=None, help="default: another each time")
         parser.add_argument("--seconds-between", type=float, default=5.0, help="about")
