@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 
 from analytics.models import Usage
+from studio.accounts.models import Workspace
 
 _MOST_COUNTED = 10_000
 
@@ -73,7 +74,8 @@ class UsageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             return queryset.filter(workspace_id=min(int(term), 2**63 - 1)), False
         request_id = _read_uuid(term)
         if request_id is None:
-            return queryset.filter(workspace_name=term), False
+            named = Workspace.objects.filter(name=term).values_list("pk", flat=True)
+            return queryset.filter(workspace_id__in=list(named)), False
         return queryset.filter(request_id=request_id), False
 
     def get_object(

@@ -137,14 +137,14 @@ def _ledger(plan: PartPlan) -> tuple[Once, Callable[[], Awaitable[None]]]:
     from gateway.calls import CallDesk
     from gateway.runtime import conninfo
     from gateway.statements import NewCall, Outcome
-    from studio.core.ids import new_id
+    from studio.core.ids import new_id_text
 
     desk = CallDesk(conninfo())
 
     async def once(number: int) -> str:
         workspace_id = plan.workspace_ids[number % len(plan.workspace_ids)]
         call = NewCall(
-            id=new_id(),
+            id=new_id_text(),
             workspace_id=workspace_id,
             hold_ucr=_HELD_UCR,
             price_version=1,
@@ -193,20 +193,21 @@ def _admission(plan: PartPlan) -> tuple[Once, Callable[[], Awaitable[None]]]:
     import redis.asyncio
     from django.conf import settings
 
-    from gateway.admission import Admitted, admit, leave
+    from gateway.admission import Admitted, Gate
     from gateway.limiter import Limiter
-    from studio.core.ids import new_id
+    from studio.core.ids import new_id_text
 
     limiter = Limiter(redis.asyncio.Redis.from_url(settings.REDIS_URL))
+    gate = Gate(limiter)
 
     async def once(number: int) -> str:
         key = plan.keys[number % len(plan.keys)]
         headers = [(b"host", b"127.0.0.1"), (b"authorization", b"Bearer " + key.encode())]
-        request_id = str(new_id())
-        found = await admit(limiter, headers, request_id=request_id, address="127.0.0.1")
+        request_id = new_id_text()
+        found = await gate.admit(headers, request_id=request_id, address="127.0.0.1")
         if not isinstance(found, Admitted):
             return "refused"
-        leave(limiter, found.caller, request_id)
+        gate.leave(found.caller, request_id)
         return "ok"
 
     return once, limiter.close

@@ -6,6 +6,7 @@ key stops everywhere within five; while Redis is away PostgreSQL is asked each t
 counts on its own.
 """
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from studio.accounts import queries
 from studio.accounts.callers import Caller
 from studio.accounts.credentials import Credential, read_credential
 from studio.accounts.errors import InvalidToken
-from studio.core.errors import Forbidden, RateLimited, Unauthenticated
+from studio.core.errors import Forbidden, InvalidRequest, RateLimited, Unauthenticated
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -43,36 +44,74 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
     admission: Admission
 
 
-async def admit(
-    limiter: Limiter, headers: Headers, *, request_id: str, address: str
-) -> Admitted | Refused:
-    """Identify the caller and count the request; the caller's concurrent place is taken until
-    `leave`.
+class Gate:
+    """The process's way in: the shared limiter, and identifications that are under way."""
 
-    A request without a valid credential is counted by its address, so that guessing is limited too.
-    Raises: Unauthenticated or InvalidRequest with the reason; nothing but the count was written.
-    """
-    try:
-        credential = read_credential(headers)
-        admission = await _ask(limiter, credential, request_id)
-    except Unauthenticated:
-        refused = await _count_stranger(limiter, request_id, address)
-        if refused is not None:
-            return refused
-        raise
-    caller = admission.caller
-    assert caller is not None, "an identified caller comes with its admission"
-    if caller.expires_at is not None and caller.expires_at <= time.time():
-        leave(limiter, caller, request_id)
-        raise InvalidToken
-    if admission.state == "ok":
-        return Admitted(caller=caller, admission=admission)
-    return Refused(error=_limit_error(admission), admission=admission)
+    def __init__(self, limiter: Limiter) -> None:
+        self._limiter = limiter
+        self._identifying: dict[bytes, asyncio.Future[Caller]] = {}
 
+    async def admit(self, headers: Headers, *, request_id: str, address: str) -> Admitted | Refused:
+        """Identify the caller and count the request; its concurrent place is taken until `leave`.
 
-def leave(limiter: Limiter, caller: Caller, request_id: str) -> None:
-    """Give back the caller's concurrent place."""
-    limiter.release(caller, request_id)
+        A request without a valid credential is counted by its address: guessing is limited too.
+        Raises: Unauthenticated or InvalidRequest with the reason; nothing but the count was
+        written.
+        """
+        try:
+            credential = read_credential(headers)
+            admission = await self._ask(credential, request_id)
+        except (Unauthenticated, InvalidRequest):
+            refused = await self._count_stranger(request_id, address)
+            if refused is not None:
+                return refused
+            raise
+        caller = admission.caller
+        assert caller is not None, "an identified caller comes with its admission"
+        if caller.expires_at is not None and caller.expires_at <= time.time():
+            self.leave(caller, request_id)
+            raise InvalidToken
+        if admission.state == "ok":
+            return Admitted(caller=caller, admission=admission)
+        return Refused(error=_limit_error(admission), admission=admission)
+
+    def leave(self, caller: Caller, request_id: str) -> None:
+        """Give back the caller's concurrent place."""
+        self._limiter.release(caller, request_id)
+
+    async def _ask(self, credential: Credential, request_id: str) -> Admission:
+        digest = credential.digest
+        ask = Ask(request_id=request_id, digest=digest, caller=None)
+        admission = await self._limiter.ask(ask)
+        if admission.state != "missing":
+            return admission
+        caller = await self._identify(credential)
+        return await self._limiter.ask(Ask(request_id=request_id, digest=digest, caller=caller))
+
+    async def _identify(self, credential: Credential) -> Caller:
+        """Ask PostgreSQL, once for all requests that wait for the same credential."""
+        known = self._identifying.get(credential.digest)
+        if known is None:
+            identify = sync_to_async(_identify, thread_sensitive=False)
+            known = asyncio.ensure_future(identify(credential))
+            self._identifying[credential.digest] = known
+            known.add_done_callback(lambda _: self._identifying.pop(credential.digest, None))
+        return await asyncio.shield(known)
+
+    async def _count_stranger(self, request_id: str, address: str) -> Refused | None:
+        stranger = Caller.stranger(
+            "address:" + hashlib.sha256(address.encode()).hexdigest()[:32],
+            request_limit=_ANONYMOUS_LIMIT,
+            window_s=_ANONYMOUS_WINDOW_S,
+            concurrency_limit=_ANONYMOUS_CONCURRENCY,
+        )
+        admission = await self._limiter.ask(
+            Ask(request_id=request_id, digest=b"", caller=stranger, keep_copy=False)
+        )
+        self._limiter.release(stranger, request_id)
+        if admission.state == "ok":
+            return None
+        return Refused(error=_limit_error(admission), admission=admission)
 
 
 def require_scope(caller: Caller, scope: str) -> None:
@@ -95,36 +134,11 @@ def client_address(headers: Headers, peer: str) -> str:
     return hops[-own_hops]
 
 
-async def _ask(limiter: Limiter, credential: Credential, request_id: str) -> Admission:
-    ask = Ask(request_id=request_id, digest=credential.digest, caller=None)
-    admission = await limiter.ask(ask)
-    if admission.state != "missing":
-        return admission
-    caller = await sync_to_async(_identify, thread_sensitive=False)(credential)
-    return await limiter.ask(Ask(request_id=request_id, digest=credential.digest, caller=caller))
-
-
 def _identify(credential: Credential) -> Caller:
     try:
         return queries.identify(credential)
     finally:
         connection.close()  # back to the pool: nothing else returns it from this thread
-
-
-async def _count_stranger(limiter: Limiter, request_id: str, address: str) -> Refused | None:
-    stranger = Caller.stranger(
-        "address:" + hashlib.sha256(address.encode()).hexdigest()[:32],
-        request_limit=_ANONYMOUS_LIMIT,
-        window_s=_ANONYMOUS_WINDOW_S,
-        concurrency_limit=_ANONYMOUS_CONCURRENCY,
-    )
-    admission = await limiter.ask(
-        Ask(request_id=request_id, digest=b"", caller=stranger, keep_copy=False)
-    )
-    limiter.release(stranger, request_id)
-    if admission.state == "ok":
-        return None
-    return Refused(error=_limit_error(admission), admission=admission)
 
 
 def _limit_error(admission: Admission) -> RateLimited:

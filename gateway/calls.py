@@ -9,7 +9,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from uuid import UUID
 
 import msgspec
 import psycopg
@@ -64,7 +63,7 @@ class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
     `relayed_tokens` tells how many output tokens the caller has got so far.
     """
 
-    id: UUID
+    id: str
     workspace_id: int
     limiter_key: str
     born_s: float
@@ -84,8 +83,8 @@ class CallDesk:
         self._settles: Batcher[Outcome, SettleVerdict] = Batcher(
             self._flush_settles, split_on=(psycopg.Error,)
         )
-        self._open: dict[UUID, OpenCall] = {}
-        self._checkpoints: dict[UUID, int] = {}
+        self._open: dict[str, OpenCall] = {}
+        self._checkpoints: dict[str, int] = {}
         self._beats = 0
         self._early_beat: asyncio.Task[object] | None = None
 
@@ -105,29 +104,38 @@ class CallDesk:
             raise LedgerUnavailable("The ledger does not answer; nothing was charged.") from error
 
     async def settle(self, outcome: Outcome) -> SettleVerdict:
-        """Settle a held call, whatever happens to the waiting caller.
+        """Settle a held call. It is settled even if the waiting task is cancelled meanwhile.
 
         Raises: OutcomeUnknown when the database stayed away; the resolver then settles it.
         """
-        return await asyncio.shield(asyncio.ensure_future(self._settle(outcome)))
+        try:
+            verdict = await self._settles.submit(outcome)
+        except (LaneDown, psycopg.Error, BatchClosed) as error:
+            logger.exception("call %s could not be settled", outcome.id)
+            raise OutcomeUnknown("The outcome could not be recorded yet.") from error
+        finally:
+            self.forget(outcome.id)
+        if verdict.verdict != outcome.ledger_kind:
+            logger.warning("call %s was settled late: %s", outcome.id, verdict.verdict)
+        return verdict
 
     def watch(self, call: OpenCall) -> None:
         """Keep a held call alive from now on."""
         self._open[call.id] = call
 
-    def forget(self, call_id: UUID) -> None:
+    def forget(self, call_id: str) -> None:
         """Stop keeping a call alive: it is settled, or another will settle it."""
         self._open.pop(call_id, None)
         self._checkpoints.pop(call_id, None)
 
-    def progressed(self, call_id: UUID, relayed_tokens: int) -> None:
+    def progressed(self, call_id: str, relayed_tokens: int) -> None:
         """Write checkpoints at once when a call ran 256 tokens ahead of its last one."""
         if relayed_tokens - self._checkpoints.get(call_id, 0) < _BEAT_AFTER_TOKENS:
             return
         if self._early_beat is None or self._early_beat.done():
             self._early_beat = asyncio.ensure_future(self.beat(at_once=call_id))
 
-    async def beat(self, *, at_once: UUID | None = None) -> list[tuple[str, str]]:
+    async def beat(self, *, at_once: str | None = None) -> list[tuple[str, str]]:
         """Extend hold, lease and checkpoint of every call older than two seconds (and of
         `at_once`).
 
@@ -148,7 +156,7 @@ class CallDesk:
         self._beats += 1
         if self._beats % _PLACE_EVERY_BEATS:
             return []
-        return [(call.limiter_key, str(call.id)) for call in calls]
+        return [(call.limiter_key, call.id) for call in calls]
 
     async def close(self) -> None:
         """Let queued statements finish and close the connections."""
@@ -156,18 +164,6 @@ class CallDesk:
         await self._settles.close()
         for lane in (self._hold_lane, self._settle_lane, self._beat_lane):
             await lane.close()
-
-    async def _settle(self, outcome: Outcome) -> SettleVerdict:
-        try:
-            verdict = await self._settles.submit(outcome)
-        except (LaneDown, psycopg.Error, BatchClosed) as error:
-            logger.exception("call %s could not be settled", outcome.id)
-            raise OutcomeUnknown("The outcome could not be recorded yet.") from error
-        finally:
-            self.forget(outcome.id)
-        if verdict.verdict != outcome.ledger_kind:
-            logger.warning("call %s was settled late: %s", outcome.id, verdict.verdict)
-        return verdict
 
     async def _flush_holds(self, calls: list[NewCall]) -> list[HoldVerdict]:
         rows, repeated = await self._hold_lane.run(HOLD, hold_parameters(calls))

@@ -55,7 +55,7 @@ async def complete(runtime: Runtime, task: ChatTask) -> ChatAnswer:
     try:
         reply = await _call(runtime, held)
     except BaseException as error:
-        # Also for a cancelled task and for a bug of ours: nobody is charged for an answer that does not exist.
+        # Also for a cancelled task and for a bug of ours: no answer, no charge.
         await _void(runtime, held, error, sent_s)
         raise
     answered_s = time.perf_counter()
@@ -188,9 +188,7 @@ class ChatRelay:
         complete = state == "succeeded"
         answer = None
         if complete and self._transcript is not None:
-            answer = seal_answer(
-                b"".join([*self._transcript, closing]), call_id=self.held.task.id.bytes
-            )
+            answer = seal_answer(b"".join([*self._transcript, closing]), call_id=self.held.task.id)
         outcome = _outcome(
             self.held,
             usage,
@@ -268,7 +266,7 @@ async def _settle_reply(
     usage = _used(held, reply)
     answer = None
     if held.task.claim is not None:
-        answer = seal_answer(reply.body, call_id=held.task.id.bytes)
+        answer = seal_answer(reply.body, call_id=held.task.id)
     return await runtime.desk.settle(
         _outcome(
             held,

@@ -92,15 +92,15 @@ async def look_up(
         bytes(answer),
         master_secret=settings.VAULT_SECRET,
         purpose=_PURPOSE,
-        context=call_id.bytes,
+        context=str(call_id).encode(),
     )
     return StoredAnswer(status=status, media_type=media_type, body=body)
 
 
-def seal_answer(body: bytes, *, call_id: bytes) -> bytes | None:
+def seal_answer(body: bytes, *, call_id: str) -> bytes | None:
     """Seal an answer for its call row; None if it is over 1 MB and is not kept."""
     if len(body) > LONGEST_ANSWER_BYTES:
         return None
     return secrets.seal(
-        body, master_secret=settings.VAULT_SECRET, purpose=_PURPOSE, context=call_id
+        body, master_secret=settings.VAULT_SECRET, purpose=_PURPOSE, context=call_id.encode()
     )

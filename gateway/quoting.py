@@ -2,8 +2,6 @@
 of a thin wallet.
 """
 
-from uuid import UUID
-
 import msgspec
 import psycopg
 
@@ -31,7 +29,7 @@ from gateway.runtime import Runtime
 from gateway.statements import NewCall
 from studio.accounts.callers import Caller
 from studio.core.errors import Forbidden, InvalidRequest
-from studio.core.money import ucr_to_credits
+from studio.core.money import credits_text
 
 _USEFUL_TOKENS = 64
 """An answer clamped below this is refused instead: it would be of no use to its caller."""
@@ -45,7 +43,7 @@ class ChatTask(msgspec.Struct, frozen=True, kw_only=True):
     `started_s` is a perf_counter reading.
     """
 
-    id: UUID
+    id: str
     caller: Caller
     surface: str
     channel: str
@@ -218,8 +216,8 @@ async def _place(
         return call, ceilings
     if verdict.verdict == "insufficient":
         raise InsufficientCredits(
-            f"Insufficient credits. Balance: {ucr_to_credits(verdict.available_ucr):f}, "
-            f"Estimated cost: {ucr_to_credits(call.hold_ucr):f} credits"
+            f"Insufficient credits. Balance: {credits_text(verdict.available_ucr)}, "
+            f"Estimated cost: {credits_text(call.hold_ucr)} credits"
         )
     if verdict.verdict == "frozen":
         raise WalletFrozen("This workspace's wallet is frozen. Please contact support.")

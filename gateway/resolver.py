@@ -78,7 +78,7 @@ def _outcome(call: DeadCall, book: PriceBookSnapshot) -> Outcome:
         source="counted" if delivered else "none",
     )
     return Outcome(
-        id=call.id,
+        id=str(call.id),
         workspace_id=call.workspace_id,
         ledger_kind="usage" if delivered else "void",
         charge_ucr=price.charge_ucr(usage, call.markup_bp) if price and delivered else 0,

@@ -16,6 +16,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from gateway.access_log import AccessLog
+from gateway.admission import Gate
 from gateway.calls import CallDesk
 from gateway.catalogue.snapshot import CatalogueSnapshot, Route
 from gateway.limiter import Limiter
@@ -75,6 +76,7 @@ class Runtime:
                 health_check_interval=0,
             )
         )
+        self.gate = Gate(self.limiter)
         self.refusals = RefusalCounter(self.pool)
         self.world: World
         self._background: list[asyncio.Task[None]] = []

@@ -13,7 +13,6 @@ docs/decisions/005 tells why it is so.
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
@@ -34,10 +33,10 @@ def read_sql(name: str) -> str:
 class NewCall(msgspec.Struct, frozen=True, kw_only=True):
     """One hold and one call row.
 
-    Amounts in µcr, `input_estimate` in tokens, digests are SHA-256.
+    Amounts in µcr, `input_estimate` in tokens, digests are SHA-256, ids uuids as text.
     """
 
-    id: UUID
+    id: str
     workspace_id: int
     hold_ucr: int
     price_version: int
@@ -64,7 +63,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     really retries.
     """
 
-    id: UUID
+    id: str
     workspace_id: int
     ledger_kind: str
     charge_ucr: int
@@ -165,7 +164,7 @@ def settle_parameters(outcomes: Sequence[Outcome]) -> list[Any]:
     ]
 
 
-def heartbeat_parameters(beats: Sequence[tuple[UUID, int, int]]) -> list[Any]:
+def heartbeat_parameters(beats: Sequence[tuple[str, int, int]]) -> list[Any]:
     """Lay out `HEARTBEAT`'s parameters from (id, workspace, relayed tokens)."""
     ids = _array([beat[0] for beat in beats])
     return [

@@ -151,8 +151,8 @@ CELERY_BEAT_SCHEDULE = {
 
 # --- callers --------------------------------------------------------------------------------------
 APP_KEY_PEPPERS = env.dict("APP_KEY_PEPPERS", cast={"value": str, "key": int}, default={})
-"""Version → pepper of the HMAC of app keys (`1=…;2=…`, hexadecimal); the highest version mints, every version
-verifies.
+"""Version → pepper of the HMAC of app keys (`1=…;2=…`, hexadecimal); the highest version mints,
+every version verifies.
 """
 APP_JWT_SECRET = env.str("APP_JWT_SECRET", default="")
 APP_JWT_ISSUER = env.str("APP_JWT_ISSUER", default="")

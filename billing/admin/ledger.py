@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 
 from billing.models.ledger import Entry, Hold, Lot, Wallet
 from billing.services import grant_credits
+from studio.accounts.models import Workspace
 from studio.core.errors import GatewayError
 from studio.core.ids import new_id
 from studio.core.money import credits_to_ucr, ucr_to_credits
@@ -66,7 +67,8 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             return queryset.filter(wallet_id=min(int(term), 2**63 - 1)), False
         call_id = _read_uuid(term)
         if call_id is None:
-            return queryset.filter(workspace_name=term), False
+            named = Workspace.objects.filter(name=term).values_list("pk", flat=True)
+            return queryset.filter(wallet_id__in=list(named)), False
         by_call = "call_id" in {field.name for field in self.model._meta.get_fields()}
         return (queryset.filter(call_id=call_id) if by_call else queryset.none()), False
 

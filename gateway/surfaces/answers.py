@@ -4,7 +4,7 @@ import time
 
 from gateway.admission import Admitted
 from gateway.limiter import Admission
-from studio.core.money import ucr_to_credits
+from studio.core.money import credits_text
 
 SECURITY = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
 EXPOSED = ", ".join(
@@ -76,20 +76,15 @@ def origin_headers(origin: bytes | None, admitted: Admitted | None) -> Headers:
     ]
 
 
-def credit_text(amount_ucr: int) -> str:
-    """Write micro-credits as credits with up to 6 places."""
-    return f"{ucr_to_credits(amount_ucr):f}"
-
-
 def paid_headers(
     *, charged_ucr: int | None, remaining_ucr: int | None, overhead_ms: float
 ) -> Headers:
     """Say what a paid call cost and what is left, in credits."""
     headers = [(b"x-gateway-overhead-ms", b"%.2f" % overhead_ms)]
     if charged_ucr is not None:
-        headers.append((b"x-credits-charged", credit_text(charged_ucr).encode()))
+        headers.append((b"x-credits-charged", credits_text(charged_ucr).encode()))
     if remaining_ucr is not None:
-        headers.append((b"x-credits-remaining", credit_text(remaining_ucr).encode()))
+        headers.append((b"x-credits-remaining", credits_text(remaining_ucr).encode()))
     return headers
 
 

@@ -10,10 +10,11 @@ from gateway.chat import JSON_TYPE, STREAM_TYPE, ChatAnswer, ChatRelay, complete
 from gateway.idempotency import StoredAnswer, look_up, read_claim
 from gateway.operations.chat import ChatRequest, decode_chat, names_model_only, speaks_core
 from gateway.quoting import ChatTask
-from gateway.surfaces.answers import Headers, credit_text, paid_headers
+from gateway.surfaces.answers import Headers, paid_headers
 from gateway.surfaces.door import Answer, Request
 from gateway.surfaces.entry import entered, read_channel, read_labels
 from studio.core.errors import GatewayError, InvalidRequest
+from studio.core.money import credits_text
 
 _BODY_LIMIT_BYTES = 2 * 1024 * 1024
 _IDLE_S = 15
@@ -146,7 +147,7 @@ def _stream_headers(request: Request, relay: ChatRelay) -> Headers:
         (b"content-type", STREAM_TYPE.encode()),
         (b"cache-control", b"no-cache, no-transform"),
         (b"x-accel-buffering", b"no"),
-        (b"x-credits-held", credit_text(held.held_ucr).encode()),
+        (b"x-credits-held", credits_text(held.held_ucr).encode()),
     ]
     sandbox = held.priced.upstream.sandbox
     _say_upstream(request, headers, sandbox=sandbox, deprecation=held.deprecation)

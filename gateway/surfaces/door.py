@@ -9,7 +9,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
-from uuid import UUID
 
 import msgspec
 from django.conf import settings
@@ -21,7 +20,7 @@ from gateway.runtime import Runtime
 from gateway.surfaces import answers
 from gateway.surfaces.envelopes import render, status_of
 from studio.core.errors import BodyTooLarge, GatewayError, InvalidRequest
-from studio.core.ids import new_id
+from studio.core.ids import new_id_text
 
 logger = logging.getLogger(__name__)
 
@@ -73,11 +72,11 @@ class Request:
     )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, surface: str) -> None:
-        self.id: UUID = new_id()
+        self.id: str = new_id_text()
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.raw_headers: list[tuple[bytes, bytes]] = scope["headers"]
-        self.headers = dict(self.raw_headers)
+        self.headers: dict[bytes, bytes] = dict(self.raw_headers)
         self.origin = self.headers.get(b"origin")
         self.peer: str = scope["client"][0] if scope.get("client") else ""
         self.surface = surface
@@ -136,7 +135,7 @@ class Request:
     def common_headers(self) -> answers.Headers:
         """Give the headers of every answer: id, limits, security, origin."""
         return [
-            (b"x-request-id", str(self.id).encode()),
+            (b"x-request-id", self.id.encode()),
             *self.common,
             *answers.SECURITY,
             *answers.origin_headers(self.origin, self.admitted),
@@ -199,7 +198,7 @@ def _line(request: Request, status: int, code: str) -> Line:
     caller = request.admitted.caller if request.admitted else None
     return Line(
         at=round(time.time(), 3),
-        request_id=str(request.id),
+        request_id=request.id,
         method=request.method,
         path=request.path[:200],
         surface=request.surface,

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from gateway.admission import Admitted, Refused, admit, client_address, leave
+from gateway.admission import Admitted, Refused, client_address
 from gateway.limiter import Admission
 from gateway.providers.base import UpstreamFailure
 from gateway.refusals import Refusal
@@ -34,10 +34,8 @@ async def entered(request: Request, operation: str) -> AsyncIterator[Admitted]:
     Raises: Unauthenticated, RateLimited, Forbidden (origin).
     """
     address = client_address(request.raw_headers, request.peer)
-    limiter = request.runtime.limiter
-    admitted = await admit(
-        limiter, request.raw_headers, request_id=str(request.id), address=address
-    )
+    gate = request.runtime.gate
+    admitted = await gate.admit(request.raw_headers, request_id=request.id, address=address)
     request.common = limit_headers(admitted.admission)
     if isinstance(admitted, Refused):
         _count(request, admitted.admission, operation, admitted.error)
@@ -52,7 +50,7 @@ async def entered(request: Request, operation: str) -> AsyncIterator[Admitted]:
         _count(request, admitted.admission, operation, error)
         raise
     finally:
-        leave(limiter, admitted.caller, str(request.id))
+        gate.leave(admitted.caller, request.id)
 
 
 def read_labels(request: Request, caller: Caller) -> Labels:

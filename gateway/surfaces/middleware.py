@@ -9,7 +9,6 @@ and the admin pass untouched.
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from uuid import UUID
 
 import msgspec
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -18,7 +17,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 
 from gateway.access_log import Line
-from gateway.admission import Admitted, Refused, admit, client_address, leave
+from gateway.admission import Admitted, Refused, client_address
 from gateway.runtime import Runtime
 from gateway.surfaces import answers
 from gateway.surfaces.envelopes import render, status_of, surface_of
@@ -29,7 +28,7 @@ from studio.core.errors import (
     MethodNotAllowed,
     NotFound,
 )
-from studio.core.ids import new_id
+from studio.core.ids import new_id_text
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +41,7 @@ PUBLIC = frozenset({"/health", "/health/ready"})
 class ApiRequest(ASGIRequest):
     """A Django request that came through `ApiDoor`; for annotations only."""
 
-    studio_id: UUID
+    studio_id: str
     admitted: Admitted | None
     runtime: Runtime
 
@@ -76,7 +75,7 @@ class ApiDoor:
             response, code = _error_response(error, surface), error.code
         finally:
             if request.admitted is not None:
-                leave(request.runtime.limiter, request.admitted.caller, str(request.studio_id))
+                request.runtime.gate.leave(request.admitted.caller, request.studio_id)
         self._finish(request, response, limits)
         request.runtime.access_log.write(_line(request, surface, response, code, started_s))
         return response
@@ -95,10 +94,9 @@ class ApiDoor:
             return await self._get_response(request)
         headers = request.scope["headers"]
         peer = request.scope["client"][0] if request.scope.get("client") else ""
-        admitted = await admit(
-            request.runtime.limiter,
+        admitted = await request.runtime.gate.admit(
             headers,
-            request_id=str(request.studio_id),
+            request_id=request.studio_id,
             address=client_address(headers, peer),
         )
         limits += answers.limit_headers(admitted.admission)
@@ -110,7 +108,7 @@ class ApiDoor:
     def _finish(
         self, request: ApiRequest, response: HttpResponseBase, limits: answers.Headers
     ) -> None:
-        response["x-request-id"] = str(request.studio_id)
+        response["x-request-id"] = request.studio_id
         origin = request.headers.get("origin")
         encoded = origin.encode("latin-1", "replace") if origin else None
         for name, value in (*limits, *answers.origin_headers(encoded, request.admitted)):
@@ -119,7 +117,7 @@ class ApiDoor:
 
 
 def _prepare(request: ApiRequest) -> None:
-    request.studio_id = new_id()
+    request.studio_id = new_id_text()
     request.admitted = None
     request.runtime = request.scope["state"]["runtime"]
 
@@ -170,7 +168,7 @@ def _line(
     caller = request.admitted.caller if request.admitted else None
     return Line(
         at=round(time.time(), 3),
-        request_id=str(request.studio_id),
+        request_id=request.studio_id,
         method=request.method or "",
         path=request.path[:200],
         surface=surface,

@@ -22,6 +22,17 @@ def new_id() -> uuid.UUID:
     return uuid.UUID(int=value)
 
 
+def new_id_text() -> str:
+    """Make a uuid version 7 as text, as `new_id` does, without building an object for it."""
+    milliseconds = time.time_ns() // 1_000_000
+    digits = os.urandom(10).hex()
+    variant = "89ab"[int(digits[3], 16) & 3]
+    return (
+        f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}-7{digits[:3]}"
+        f"-{variant}{digits[4:7]}-{digits[7:19]}"
+    )
+
+
 def event_id(economic_key: str) -> uuid.UUID:
     """Derive the id of an outside event from its economic key (`stripe:pi_…`): the same key, the
     same id.

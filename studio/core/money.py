@@ -29,12 +29,14 @@ def credits_to_ucr(text: str | Decimal) -> int:
 
 def ucr_to_credits(amount_ucr: int) -> Decimal:
     """Give an amount as people read it, without trailing zeros beyond the first decimal place."""
-    whole = Decimal(amount_ucr) / UCR_PER_CREDIT
-    return (
-        whole.quantize(Decimal("0.1"))
-        if whole == whole.quantize(Decimal("0.1"))
-        else whole.normalize()
-    )
+    return Decimal(credits_text(amount_ucr))
+
+
+def credits_text(amount_ucr: int) -> str:
+    """Write an amount as credits with one to six decimal places: `40.0`, `0.000001`."""
+    whole, rest = divmod(abs(amount_ucr), UCR_PER_CREDIT)
+    places = f"{rest:06d}".rstrip("0") or "0"
+    return f"{'-' if amount_ucr < 0 else ''}{whole}.{places}"
 
 
 def with_markup(amount_numerator: int, amount_denominator: int, markup_bp: int) -> int:

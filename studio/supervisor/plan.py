@@ -45,6 +45,8 @@ class Plan:
         """The web process; it answers what is under way before it ends."""
         options = ["--host", self.host, "--port", str(self.port), "--workers", "1"]
         options += ["--loop", "uvloop", "--http", "httptools", "--no-server-header"]
+        # Addresses behind proxies are read by TRUSTED_PROXY_HOPS, not believed from any neighbour.
+        options += ["--no-proxy-headers"]
         # The product writes its own access log.
         options += ["--no-access-log", "--timeout-graceful-shutdown", "10"]
         return self._python("web", "-m", "uvicorn", "studio.asgi:application", *options)

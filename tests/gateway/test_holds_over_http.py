@@ -1,4 +1,5 @@
-"""Many more callers at once than the wallet affords, over four gateways: exactly as many are let in.
+"""Many more callers at once than the wallet affords, over four gateways: exactly as many are let
+in.
 
 `manage.py torture holds` does the same with 10 000 callers on a wallet that affords 5 000.
 """

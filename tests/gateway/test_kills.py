@@ -1,7 +1,9 @@
-"""`kill -9` under load, a few times each: nothing acknowledged is lost or changed, no credit stays held.
+"""`kill -9` under load, a few times each: nothing acknowledged is lost or changed, no credit stays
+held.
 
-The long version is `manage.py torture`: 25 kills each, the real worker and beat, and repeats under Idempotency-Keys. Here
-the leases of the dead are ended by the test and the resolver is run once, because nobody wants to wait 30 s for it.
+The long version is `manage.py torture`: 25 kills each, the real worker and beat, and repeats under
+Idempotency-Keys. Here the leases of the dead are ended by the test and the resolver is run once,
+because nobody wants to wait 30 s for it.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,6 @@
-"""Redis killed, emptied, restarted: requests are still counted and served, and every credit is where it belongs."""
+"""Redis killed, emptied, restarted: requests are still counted and served, and every credit is
+where it belongs.
+"""
 
 import contextlib
 import shutil

@@ -1,7 +1,8 @@
-"""Calls whose process died: settled once, from the last checkpoint, whoever else tries at the same time.
+"""Calls whose process died: settled once, from the last checkpoint, whoever else tries at the same
+time.
 
-The statements are the product's own; only time is the test's: leases are moved into the past, and the database's own
-start is what `server_started` says.
+The statements are the product's own; only time is the test's: leases are moved into the past, and
+the database's own start is what `server_started` says.
 """
 
 from collections.abc import Callable, Iterator
@@ -61,7 +62,9 @@ class Ledger:
     database: Database
 
     def hold(self, *, checkpoint: int = 0, lease: str = "-11 seconds", **call: Any) -> UUID:
-        """Hold a call as the gateway does, `checkpoint` tokens delivered, its lease so far from now."""
+        """Hold a call as the gateway does, `checkpoint` tokens delivered, its lease so far from
+        now.
+        """
         new = NewCall(
             id=new_id(),
             workspace_id=self.workspace_id,

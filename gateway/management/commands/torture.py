@@ -1,4 +1,6 @@
-"""`manage.py torture`: kill processes under load, again and again, and look whether anything is missing."""
+"""`manage.py torture`: kill processes under load, again and again, and look whether anything is
+missing.
+"""
 
 import secrets
 import sys
@@ -21,7 +23,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
-        parser.add_argument("what", nargs="?", default="all", choices=[*TARGETS, MIXED, "all", "holds"])
+        parser.add_argument(
+            "what", nargs="?", default="all", choices=[*TARGETS, MIXED, "all", "holds"]
+        )
         parser.add_argument("--kills", type=int, default=25, help="of each target")
         parser.add_argument("--seed", type=int, default=None, help="default: another each time")
         parser.add_argument("--seconds-between", type=float, default=5.0, help="about")
