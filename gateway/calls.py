@@ -35,6 +35,7 @@ _BEAT_PATIENCE_S = 5
 _BEAT_AFTER_S = 2.0
 _BEAT_AFTER_TOKENS = 256
 _PLACE_EVERY_BEATS = 10
+_CLOSING_PATIENCE_S = 5
 
 
 class HoldVerdict(msgspec.Struct, frozen=True):
@@ -159,7 +160,10 @@ class CallDesk:
         return [(call.limiter_key, call.id) for call in calls]
 
     async def close(self) -> None:
-        """Let queued statements finish and close the connections."""
+        """Let calls that were just broken off be settled, then close the connections."""
+        deadline = time.monotonic() + _CLOSING_PATIENCE_S
+        while self._open and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
         await self._holds.close()
         await self._settles.close()
         for lane in (self._hold_lane, self._settle_lane, self._beat_lane):

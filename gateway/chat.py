@@ -167,14 +167,21 @@ class ChatRelay:
         failure = self._stream.failure or self._broken
         if failure is None and not self._stream.finished and not self._client_left:
             failure = UpstreamInvalid("The provider ended its answer early.")
-        self._release(complete=failure is None and not self._client_left)
+        if failure is not None:
+            self._response.close()
         outcome, closing = self._outcome(failure)
-        await self._runtime.desk.settle(outcome)
+        try:
+            await self._runtime.desk.settle(outcome)
+        finally:
+            self._let_go()
         return closing
 
-    def _release(self, *, complete: bool) -> None:
-        """Keep the provider's connection for the next call if its answer was read to the end."""
-        if complete and self._response.at_end():
+    def _let_go(self) -> None:
+        """Keep the provider's connection for the next call if its answer was read to the end.
+
+        Asked after the settle, by when the end of the body has come in behind `[DONE]`.
+        """
+        if self._response.at_end():
             self._response.release()
         else:
             self._response.close()

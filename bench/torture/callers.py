@@ -1,7 +1,8 @@
-"""The load: callers that ask, read the whole answer, and write down how it ended. `python -m bench.torture.callers PLAN`.
+"""The load: callers that ask, read the whole answer, and write down how it ended. `python -m
+bench.torture.callers PLAN`.
 
-Every call has a connection of its own, because what it is connected to may be killed at any time. On SIGTERM the
-callers ask nothing new and finish what is under way.
+Every call has a connection of its own, because what it is connected to may be killed at any time.
+On SIGTERM the callers ask nothing new and finish what is under way.
 """
 
 import asyncio
@@ -80,7 +81,9 @@ class Callers:
                 await asyncio.sleep(_AFTER_TROUBLE_S)
 
     async def _repeat(self, tag: str, choose: random.Random) -> None:
-        """Ask again under the same Idempotency-Key until there is an answer, as a careful client does."""
+        """Ask again under the same Idempotency-Key until there is an answer, as a careful client
+        does.
+        """
         end = time.monotonic() + _REPEAT_FOR_S
         attempt = 1
         while time.monotonic() < end:

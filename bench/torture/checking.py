@@ -1,4 +1,6 @@
-"""The questions asked of the database when the killing is over, and what was wrong with the answers."""
+"""The questions asked of the database when the killing is over, and what was wrong with the
+answers.
+"""
 
 import re
 import time
@@ -61,7 +63,8 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 class Findings(msgspec.Struct, kw_only=True):
-    """What was found. `lost` and `changed` are acknowledged calls without, or with another, record."""
+    """What was found. `lost` and `changed` are acknowledged calls without, or with another, record.
+    """
 
     lost: list[str] = msgspec.field(default_factory=list)
     changed: list[str] = msgspec.field(default_factory=list)
@@ -74,7 +77,9 @@ class Findings(msgspec.Struct, kw_only=True):
 
 
 def oldest_hold_s(stage: Stage) -> float | None:
-    """Give the age of the oldest open hold in seconds, 0 for none, None while the database does not answer."""
+    """Give the age of the oldest open hold in seconds, 0 for none, None while the database does not
+    answer.
+    """
     try:
         with stage.connect() as connection:
             row = connection.execute(_OLDEST_HOLD).fetchone()
@@ -87,7 +92,8 @@ def oldest_hold_s(stage: Stage) -> float | None:
 def wait_until_free(stage: Stage, ended: Callable[[], bool]) -> tuple[float, float]:
     """Wait until the load has ended and no hold is open, or give up.
 
-    Returns: after how many seconds the last stranded hold was gone, and the age of the oldest hold seen meanwhile.
+    Returns: after how many seconds the last stranded hold was gone, and the age of the oldest hold
+    seen meanwhile.
     """
     begun = time.monotonic()
     freed_s = oldest = 0.0
@@ -145,7 +151,9 @@ def _check_dispatch(
     journal: Sequence[dict[str, Any]],
     findings: Findings,
 ) -> None:
-    """No provider call without a committed hold, none repeated, and one charge at most per request of a caller."""
+    """No provider call without a committed hold, none repeated, and one charge at most per request
+    of a caller.
+    """
     own = {call.tag for call in calls}
     sent = Counter(match.group(1) for entry in journal if (match := _TAG.search(entry["body"])))
     rows = connection.execute(_CALLS_BY_TAG, (account.workspace_id,)).fetchall()
@@ -161,7 +169,8 @@ def _check_dispatch(
 def _check_money(
     connection: psycopg.Connection[tuple[Any, ...]], account: Account, findings: Findings
 ) -> None:
-    """Wallet = grants - charges, nothing held, nothing owed, every call closed with one usage row."""
+    """Wallet = grants - charges, nothing held, nothing owed, every call closed with one usage row.
+    """
     parameters = {"id": account.workspace_id}
     left_over = connection.execute(_LEFT_OVER, parameters).fetchone()
     if left_over != (0, 0, 0, 0):

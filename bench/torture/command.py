@@ -1,4 +1,6 @@
-"""The order of a run: a stage, a round for each target, a table. Returns an exit code, prints as it goes."""
+"""The order of a run: a stage, a round for each target, a table. Returns an exit code, prints as it
+goes.
+"""
 
 import asyncio
 import random
@@ -31,7 +33,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def torture(options: Options) -> int:
-    """Run what `options.what` names. Returns: 0 if nothing was lost, changed, violated or held too long."""
+    """Run what `options.what` names. Returns: 0 if nothing was lost, changed, violated or held too
+    long.
+    """
     if options.what == "holds":
         return _holds(options)
     targets = TARGETS if options.what == "all" else (options.what,)

@@ -1,7 +1,9 @@
-"""Far more callers at once than the wallet affords: exactly as many are let in as there is credit for.
+"""Far more callers at once than the wallet affords: exactly as many are let in as there is credit
+for.
 
-Every call asks for a stream that falls silent after its first event, so that who was let in stays in and holds its
-credit until all others have been refused. Then everybody leaves, and the wallet has all its credit again.
+Every call asks for a stream that falls silent after its first event, so that who was let in stays
+in and holds its credit until all others have been refused. Then everybody leaves, and the wallet
+has all its credit again.
 """
 
 import asyncio
@@ -44,7 +46,9 @@ class Door:
 
 
 async def crowd(ports: Sequence[int], app_key: str, count: int) -> Crowd:
-    """Let `count` callers ask at once, spread over the gateways at `ports`; wait for all answers, then leave."""
+    """Let `count` callers ask at once, spread over the gateways at `ports`; wait for all answers,
+    then leave.
+    """
     _allow_files(count * 2 + 256)
     door = Door(count)
     request = _request(app_key)
@@ -99,7 +103,9 @@ def _request(app_key: str) -> bytes:
 
 
 def _one_amount(held: set[str]) -> int:
-    """Read what each of them held, in µcr: the same for all, as they asked the same; 0 if nobody was let in."""
+    """Read what each of them held, in µcr: the same for all, as they asked the same; 0 if nobody
+    was let in.
+    """
     if not held:
         return 0
     (credits,) = held

@@ -1,4 +1,6 @@
-"""What the load is told to do, and what it writes down of each call. One JSON line per call, as it ends."""
+"""What the load is told to do, and what it writes down of each call. One JSON line per call, as it
+ends.
+"""
 
 from pathlib import Path
 
@@ -19,7 +21,9 @@ UNSENT = "unsent"
 
 
 class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks what. `weights` gives the share of each kind of call; `patience_s` how long one answer is waited for."""
+    """Who asks what. `weights` gives the share of each kind of call; `patience_s` how long one
+    answer is waited for.
+    """
 
     ports: list[int]
     app_key: str
@@ -32,9 +36,11 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One request and its end. `tag` is in the prompt and in `x-user-id`, hence in journal, call and usage row.
+    """One request and its end. `tag` is in the prompt and in `x-user-id`, hence in journal, call
+    and usage row.
 
-    `charge_ucr` is what the answer said, None if it did not; `attempt` counts repeats under one Idempotency-Key.
+    `charge_ucr` is what the answer said, None if it did not; `attempt` counts repeats under one
+    Idempotency-Key.
     """
 
     tag: str

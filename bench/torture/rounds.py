@@ -1,4 +1,5 @@
-"""Processes killed again and again under load: what it did to callers, to holds and to the books."""
+"""Processes killed again and again under load: what it did to callers, to holds and to the books.
+"""
 
 import random
 import time
@@ -29,7 +30,8 @@ _ALL_AT_ONCE = 0.2
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
-    """What to do: kill one of `strikes` after another, about so many seconds apart, while `callers` ask.
+    """What to do: kill one of `strikes` after another, about so many seconds apart, while `callers`
+    ask.
 
     PostgreSQL and Redis are started again at once or, one time in three, after up to `outage_s`.
     """
@@ -44,8 +46,9 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a round. Times in seconds: recovery from the kill to readiness; `freed_s` from the end
-    of the load until the last stranded hold was gone."""
+    """What came of a round. Times in seconds: recovery from the kill to readiness; `freed_s` from
+    the end of the load until the last stranded hold was gone.
+    """
 
     name: str
     strikes: tuple[Target, ...]
@@ -64,8 +67,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     def clean(self) -> bool:
         """Nothing lost, changed or violated, and no credit held too long.
 
-        While the database itself is killed again and again its clock of leases stands still, so there the time counts
-        from the end.
+        While the database itself is killed again and again its clock of leases stands still, so
+        there the time counts from the end.
         """
         held_s = self.freed_s if "postgres" in self.strikes else self.oldest_hold_s
         return self.findings.clean and max(held_s, self.freed_s) <= checking.FREED_WITHIN_S
@@ -96,7 +99,8 @@ def run_round(
 ) -> Report:
     """Kill under load, let the load end, wait for holds to be freed, check.
 
-    Who frees them is the stage's Celery; where there is none, `resolve` is called when the load has ended.
+    Who frees them is the stage's Celery; where there is none, `resolve` is called when the load has
+    ended.
     """
     account = stage.make_account(10**15)
     choose = random.Random(f"{task.seed}/{task.name}")

@@ -1,4 +1,6 @@
-"""Real servers and processes that may be killed: PostgreSQL, Valkey, the sandbox, gateways, a Celery worker and beat."""
+"""Real servers and processes that may be killed: PostgreSQL, Valkey, the sandbox, gateways, a
+Celery worker and beat.
+"""
 
 import contextlib
 import http.client
@@ -47,7 +49,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(slots=True, kw_only=True)
 class Stage:
-    """What runs. `gateways` listen on `ports`, in the same order; `celery` is empty or a worker and beat."""
+    """What runs. `gateways` listen on `ports`, in the same order; `celery` is empty or a worker and
+    beat.
+    """
 
     servers: Throwaway
     environment: Mapping[str, str]
@@ -89,7 +93,9 @@ class Stage:
         )
 
     def make_account(self, granted_ucr: int) -> Account:
-        """Make a workspace without limits to speak of, its key and its credits. Raises: CannotStart."""
+        """Make a workspace without limits to speak of, its key and its credits. Raises:
+        CannotStart.
+        """
         amount = ["--count", "1", "--amount-ucr", str(granted_ucr)]
         done = self.python("-m", "bench.prepare", *amount)
         if done.returncode:
@@ -153,7 +159,9 @@ def running_stage(*, gateways: int = 2, celery: bool = True) -> Iterator[Stage]:
 
 
 def kill(child: Child) -> None:
-    """End a process and all that it started, with SIGKILL, the parent first: it starts nothing in between."""
+    """End a process and all that it started, with SIGKILL, the parent first: it starts nothing in
+    between.
+    """
     with contextlib.suppress(psutil.NoSuchProcess):
         parent = psutil.Process(child.process.pid)
         family = [parent, *parent.children(recursive=True)]
@@ -165,9 +173,11 @@ def kill(child: Child) -> None:
 
 
 def start_again(child: Child, ready: Callable[[], bool], what: str) -> float:
-    """Start a killed process with the same command until it is ready. Returns: after how many seconds.
+    """Start a killed process with the same command until it is ready. Returns: after how many
+    seconds.
 
-    Raises: CannotStart. PostgreSQL may refuse at first, while a child of its last life still holds its memory.
+    Raises: CannotStart. PostgreSQL may refuse at first, while a child of its last life still holds
+    its memory.
     """
     begun = time.monotonic()
     child.process = start(child.spec).process

@@ -21,7 +21,7 @@ from billing.services import grant_credits
 from studio.accounts.models import Workspace
 from studio.core.errors import GatewayError
 from studio.core.ids import new_id
-from studio.core.money import credits_to_ucr, ucr_to_credits
+from studio.core.money import credits_text, credits_to_ucr
 
 _MOST_COUNTED = 10_000
 
@@ -174,7 +174,7 @@ class WalletAdmin(ReadOnlyAdmin):
         except GatewayError as error:
             form.add_error(None, error.message)
             return False
-        text = f"{ucr_to_credits(amount_ucr):f} credits to {wallet}: {reason}"
+        text = f"{credits_text(amount_ucr)} credits to {wallet}: {reason}"
         if verdict.verdict == "credited":
             self.log_change(request, wallet, f"Granted {text}")
             messages.success(request, f"Granted {text}")

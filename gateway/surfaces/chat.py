@@ -3,7 +3,6 @@ errors.
 """
 
 import asyncio
-import contextlib
 
 from gateway.admission import require_scope
 from gateway.chat import JSON_TYPE, STREAM_TYPE, ChatAnswer, ChatRelay, complete, open_stream
@@ -79,7 +78,6 @@ def _read_chat(request: Request, body: bytes) -> ChatRequest:
 async def _stream(request: Request, task: ChatTask) -> None:
     """Relay a streamed chat; what the client does meanwhile is watched by one task."""
     relay = await open_stream(request.runtime, task)
-    closing = b""
     watcher = asyncio.create_task(_watch(request, relay))
     pulse = _Pulse(request)
     try:
@@ -89,10 +87,10 @@ async def _stream(request: Request, task: ChatTask) -> None:
             await request.send(data)
     finally:
         pulse.stop()
-        closing = await relay.finish()
-        watcher.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await watcher
+        try:
+            closing = await relay.finish()
+        finally:
+            watcher.cancel()
     await request.send(closing, more=False)
 
 

@@ -37,7 +37,7 @@ def test_the_list_finds_by_workspace_and_by_request_with_few_queries(
     by: str,
 ) -> None:
     search = {"q": str(getattr(usage, by))} if by else {}
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         page = admin_client.get("/admin/analytics/usage/", search)
     assert usage in page.context["cl"].result_list
 

@@ -55,7 +55,7 @@ def test_lists_are_read_with_few_queries(
     name: str,
     term: str,
 ) -> None:
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         page = clerk.get(f"/admin/billing/{name}/", {"q": term} if term else {})
     assert page.status_code == 200
 

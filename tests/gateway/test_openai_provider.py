@@ -54,7 +54,7 @@ def test_parameters_the_model_refuses_are_dropped_and_ours_are_not() -> None:
 
 
 def test_other_fields_pass_on_unchanged() -> None:
-    fields = {
+    fields: dict[str, Any] = {
         "tools": [{"type": "function", "function": {"name": "f", "parameters": {"a": [1, 2.5]}}}],
         "tool_choice": "required",
         "response_format": {"type": "json_object"},

@@ -46,7 +46,8 @@ class Stage:
         kill(self.valkey.child)
 
     def bring_redis_back(self) -> None:
-        """Start it again, empty, and wait until both gateways count in it; they try once a second."""
+        """Start it again, empty, and wait until both gateways count in it; they try once a second.
+        """
         start_again(self.valkey.child, self._answers, "Valkey")
         for gateway in self.gateways:
             self._wait_until_counted(gateway)

@@ -97,7 +97,8 @@ class Ledger:
         return new.id
 
     def settle(self, call_id: UUID, *, charge_ucr: int) -> bool:
-        """Settle a call as its living process does. Returns: whether this was the one that counted."""
+        """Settle a call as its living process does. Returns: whether this was the one that counted.
+        """
         outcome = Outcome(
             id=call_id,
             workspace_id=self.workspace_id,

@@ -11,7 +11,7 @@ from billing.services import grant_credits
 from studio.accounts.models import Workspace
 from studio.core.errors import GatewayError
 from studio.core.ids import event_id
-from studio.core.money import credits_to_ucr, ucr_to_credits
+from studio.core.money import credits_text, credits_to_ucr
 
 
 class Command(BaseCommand):
@@ -51,6 +51,6 @@ class Command(BaseCommand):
         except (ValueError, GatewayError) as error:
             raise CommandError(str(error)) from error
         done = "Granted" if verdict.verdict == "credited" else "Granted before:"
-        available = f"{ucr_to_credits(verdict.available_ucr or 0):f}"
+        available = credits_text(verdict.available_ucr or 0)
         self.stdout.write(f"{done} {options['credits']} credits.")
         self.stdout.write(f"{workspace.name} has {available} credits available.")
