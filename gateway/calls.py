@@ -6,6 +6,7 @@ means held, a settle that is not fresh means that it was settled before.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -85,6 +86,7 @@ class CallDesk:
             self._flush_settles, split_on=(psycopg.Error,)
         )
         self._open: dict[str, OpenCall] = {}
+        self._none_open = asyncio.Event()
         self._checkpoints: dict[str, int] = {}
         self._beats = 0
         self._early_beat: asyncio.Task[object] | None = None
@@ -123,11 +125,14 @@ class CallDesk:
     def watch(self, call: OpenCall) -> None:
         """Keep a held call alive from now on."""
         self._open[call.id] = call
+        self._none_open.clear()
 
     def forget(self, call_id: str) -> None:
         """Stop keeping a call alive: it is settled, or another will settle it."""
         self._open.pop(call_id, None)
         self._checkpoints.pop(call_id, None)
+        if not self._open:
+            self._none_open.set()
 
     def progressed(self, call_id: str, relayed_tokens: int) -> None:
         """Write checkpoints at once when a call ran 256 tokens ahead of its last one."""
@@ -161,9 +166,9 @@ class CallDesk:
 
     async def close(self) -> None:
         """Let calls that were just broken off be settled, then close the connections."""
-        deadline = time.monotonic() + _CLOSING_PATIENCE_S
-        while self._open and time.monotonic() < deadline:
-            await asyncio.sleep(0.02)
+        if self._open:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._none_open.wait(), _CLOSING_PATIENCE_S)
         await self._holds.close()
         await self._settles.close()
         for lane in (self._hold_lane, self._settle_lane, self._beat_lane):

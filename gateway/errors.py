@@ -1,6 +1,24 @@
-"""The gateway's leaves of the error tree."""
+"""The gateway's leaves of the error tree.
 
+`UpstreamFailure` is the providers' own; surfaces, which know no provider, find it here.
+"""
+
+from gateway.providers.failures import UpstreamFailure
 from studio.core.errors import Conflict, GatewayError, Unavailable
+
+__all__ = [
+    "IdempotencyConflict",
+    "IdempotencyMismatch",
+    "InsufficientCredits",
+    "KeyBudgetSpent",
+    "LedgerUnavailable",
+    "NoPrice",
+    "NoProvider",
+    "OutcomeUnknown",
+    "UpstreamFailure",
+    "UserKeyNeeded",
+    "WalletFrozen",
+]
 
 
 class NoProvider(Unavailable):

@@ -17,14 +17,6 @@ django.setup()
 
 from django.conf import settings  # noqa: E402
 from django.core import checks  # noqa: E402  needs django.setup()
-
-if not settings.DEBUG:
-    faults = [str(fault) for fault in checks.run_checks() if fault.is_serious()]
-    if faults:
-        raise SystemExit("\n".join(["Studio does not start like this:", *faults]))
-
-from django.conf import settings  # noqa: E402
-from django.core import checks  # noqa: E402  needs django.setup()
 from django.core.handlers.asgi import ASGIHandler  # noqa: E402  needs django.setup()
 from django.urls import get_resolver  # noqa: E402
 

@@ -27,10 +27,14 @@ FROM ledger.hold h LEFT JOIN gateway_call c ON c.id = h.id
 _RECORDED = """
 SELECT u.request_id::text, count(*), min(u.status), min(u.charge_ucr),
        coalesce((SELECT sum(e.amount) FROM ledger.entry e
-                 WHERE e.wallet_id = u.workspace_id AND e.id = u.request_id AND e.kind = 'usage'), 0)::bigint
-FROM usage u WHERE u.workspace_id = %s AND u.status <> 'refused' GROUP BY u.workspace_id, u.request_id
+                 WHERE e.wallet_id = u.workspace_id AND e.id = u.request_id AND e.kind = 'usage'),
+                0)::bigint
+FROM usage u WHERE u.workspace_id = %s AND u.status <> 'refused'
+GROUP BY u.workspace_id, u.request_id
 """
-_CALLS_BY_TAG = "SELECT user_ref, count(*) FROM gateway_call WHERE workspace_id = %s GROUP BY user_ref"
+_CALLS_BY_TAG = """
+SELECT user_ref, count(*) FROM gateway_call WHERE workspace_id = %s GROUP BY user_ref
+"""
 _CHARGED_TWICE = """
 SELECT user_ref, count(*) FROM usage
 WHERE workspace_id = %s AND charge_ucr > 0 GROUP BY user_ref HAVING count(*) > 1
@@ -44,13 +48,21 @@ SELECT (SELECT count(*) FROM ledger.hold WHERE wallet_id = %(id)s),
           AND NOT EXISTS (SELECT FROM gateway_call c WHERE c.id = u.request_id))
 """
 _MONEY = """
-SELECT (SELECT coalesce(sum(amount), 0) FROM ledger.entry WHERE wallet_id = %(id)s AND kind IN ('promo', 'topup')),
-       (SELECT coalesce(sum(amount), 0) FROM ledger.entry WHERE wallet_id = %(id)s AND kind = 'usage'),
+SELECT (SELECT coalesce(sum(amount), 0) FROM ledger.entry
+          WHERE wallet_id = %(id)s AND kind IN ('promo', 'topup')),
+       (SELECT coalesce(sum(amount), 0) FROM ledger.entry
+          WHERE wallet_id = %(id)s AND kind = 'usage'),
        (SELECT coalesce(sum(charge_ucr), 0) FROM usage WHERE workspace_id = %(id)s),
        (SELECT coalesce(sum(remaining), 0) FROM ledger.lot WHERE wallet_id = %(id)s),
        (SELECT coalesce(sum(held), 0) FROM ledger.lot WHERE wallet_id = %(id)s),
        (SELECT owed FROM ledger.wallet WHERE id = %(id)s)
 """
+_LEFT_OVER_NAMES = (
+    "holds",
+    "open calls",
+    "closed calls without exactly one usage row",
+    "usage rows without a call",
+)
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -63,8 +75,7 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 class Findings(msgspec.Struct, kw_only=True):
-    """What was found. `lost` and `changed` are acknowledged calls without, or with another, record.
-    """
+    """What was found: acknowledged calls `lost` or `changed`, and whatever else is wrong."""
 
     lost: list[str] = msgspec.field(default_factory=list)
     changed: list[str] = msgspec.field(default_factory=list)
@@ -132,16 +143,20 @@ def _check_call(call: Call, found: Recorded | None, findings: Findings) -> None:
     if call.replayed or not call.request_id:
         return
     if call.end == ACKNOWLEDGED:
-        if found is None:
-            findings.lost.append(f"{name}: acknowledged, no usage row")
-        elif (found.rows, found.status) != (1, "succeeded") or found.taken_ucr != found.charge_ucr:
-            findings.changed.append(f"{name}: acknowledged, recorded as {found}")
-        elif call.charge_ucr != found.charge_ucr:
-            findings.changed.append(f"{name}: told {call.charge_ucr}, charged {found.charge_ucr}")
+        _check_acknowledged(call, name, found, findings)
     elif call.end == REFUSED and call.kind == "failing" and found is not None and found.charge_ucr:
         findings.violations.append(f"{name}: failed upstream and cost {found.charge_ucr}")
     elif call.end == LEFT and (found is None or found.rows != 1):
         findings.violations.append(f"{name}: the caller left, recorded as {found}")
+
+
+def _check_acknowledged(call: Call, name: str, found: Recorded | None, findings: Findings) -> None:
+    if found is None:
+        findings.lost.append(f"{name}: acknowledged, no usage row")
+    elif (found.rows, found.status) != (1, "succeeded") or found.taken_ucr != found.charge_ucr:
+        findings.changed.append(f"{name}: acknowledged, recorded as {found}")
+    elif call.charge_ucr != found.charge_ucr:
+        findings.changed.append(f"{name}: told {call.charge_ucr}, charged {found.charge_ucr}")
 
 
 def _check_dispatch(
@@ -169,17 +184,17 @@ def _check_dispatch(
 def _check_money(
     connection: psycopg.Connection[tuple[Any, ...]], account: Account, findings: Findings
 ) -> None:
-    """Wallet = grants - charges, nothing held, nothing owed, every call closed with one usage row.
-    """
+    """Wallet = grants - charges, nothing held or owed, every call closed with one usage row."""
     parameters = {"id": account.workspace_id}
     left_over = connection.execute(_LEFT_OVER, parameters).fetchone()
     if left_over != (0, 0, 0, 0):
-        names = ("holds", "open calls", "closed calls without one usage row", "usage rows without a call")
-        findings.violations.append(f"left over: {dict(zip(names, left_over or (), strict=True))}")
+        counts = dict(zip(_LEFT_OVER_NAMES, left_over or (), strict=True))
+        findings.violations.append(f"left over: {counts}")
     money = connection.execute(_MONEY, parameters).fetchone()
     assert money is not None
     granted, taken, charged, remaining, held, owed = (int(value) for value in money)
-    if (granted, remaining, held, owed) != (account.granted_ucr, granted - taken, 0, 0) or taken != charged:
+    expected = (account.granted_ucr, granted - taken, 0, 0, taken)
+    if (granted, remaining, held, owed, charged) != expected:
         findings.violations.append(
             f"money: granted {granted}, taken {taken}, charged {charged}, remaining {remaining}, "
             f"held {held}, owed {owed}"

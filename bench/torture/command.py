@@ -40,7 +40,8 @@ def torture(options: Options) -> int:
         return _holds(options)
     targets = TARGETS if options.what == "all" else (options.what,)
     print(
-        f"torture: {', '.join(targets)}; {options.kills} kills each, about {options.seconds_between:g} s apart, "
+        f"torture: {', '.join(targets)}; {options.kills} kills each, "
+        f"about {options.seconds_between:g} s apart, "
         f"{options.callers} callers, 2 gateways, Celery worker and beat; --seed {options.seed}",
         flush=True,
     )
@@ -83,8 +84,9 @@ def _say_findings(report: Report, took_s: float) -> None:
 
 
 def _print_table(reports: list[Report]) -> None:
-    heads: tuple[str, ...] = ("target", "kills", "sent", "acknowledged", "refused", "broken", "recovery s", "oldest hold s")
-    heads += ("freed s", "provider calls", "violations", "lost", "changed")
+    heads: tuple[str, ...] = ("target", "kills", "sent", "acknowledged", "refused", "broken")
+    heads += ("recovery s", "oldest hold s", "freed s", "provider calls")
+    heads += ("violations", "lost", "changed")
     rows = [heads]
     for report in reports:
         findings = report.findings
@@ -121,12 +123,14 @@ def _holds(options: Options) -> int:
         took_s = time.monotonic() - begun
         complaints = _hold_complaints(stage, account, options)
     print(
-        f"{options.asking} callers at once on a wallet that affords {options.affordable}, {_HOLD_GATEWAYS} gateways: "
-        f"{seen.admitted} admitted, {seen.refused} refused with 402, others {seen.others}, {took_s:.1f} s"
+        f"{options.asking} callers at once on a wallet that affords {options.affordable}, "
+        f"{_HOLD_GATEWAYS} gateways: {seen.admitted} admitted, {seen.refused} refused with 402, "
+        f"others {seen.others}, {took_s:.1f} s"
     )
     for complaint in complaints:
         print(f"  VIOLATION {complaint}")
-    exact = (seen.admitted, seen.refused) == (options.affordable, options.asking - options.affordable)
+    expected = (options.affordable, options.asking - options.affordable)
+    exact = (seen.admitted, seen.refused) == expected
     return 0 if exact and not complaints else 1
 
 

@@ -1,5 +1,4 @@
-"""Processes killed again and again under load: what it did to callers, to holds and to the books.
-"""
+"""Processes killed again and again under load: what it did to callers, holds and books."""
 
 import random
 import time
@@ -94,9 +93,7 @@ class Watch:
         self.journal += self._stage.read_journal()
 
 
-def run_round(
-    stage: Stage, task: Round, *, resolve: Callable[[], None] | None = None
-) -> Report:
+def run_round(stage: Stage, task: Round, *, resolve: Callable[[], None] | None = None) -> Report:
     """Kill under load, let the load end, wait for holds to be freed, check.
 
     Who frees them is the stage's Celery; where there is none, `resolve` is called when the load has

@@ -72,4 +72,3 @@ CREATE TABLE ledger.entry (
 );
 
 CREATE INDEX entry_statement ON ledger.entry (wallet_id, at, id, seq);
-CREATE INDEX entry_at ON ledger.entry USING brin (at) WITH (pages_per_range = 32, autosummarize = on);

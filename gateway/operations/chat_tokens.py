@@ -19,7 +19,7 @@ from gateway.operations.chat_messages import (
 from gateway.operations.chat_request import ChatRequest
 
 _BYTES_PER_TOKEN = 4
-"""What English text has; used where a provider told no usage (documented in docs/operations.md)."""
+"""What English text has; used where a provider told no usage."""
 _MESSAGE_TOKENS = 8
 """Around each message: role, name, separators (OpenAI counts 3 to 5)."""
 _PRIMER_TOKENS = 32

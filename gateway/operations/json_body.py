@@ -15,6 +15,7 @@ from studio.core.errors import InvalidRequest
 MAX_DEPTH = 64
 MAX_KEYS = 10_000
 MAX_CONTAINERS = 20_000
+MAX_VALUES = 100_000
 MAX_INTEGER = 2**53 - 1
 """Beyond this JavaScript and half of all JSON parsers round silently."""
 
@@ -58,18 +59,22 @@ def check_shape(body: bytes) -> None:
 
 
 def check_numbers(value: object) -> None:
-    """Refuse integers beyond ±(2^53 - 1) anywhere in a free-form value of bounded depth.
+    """Refuse integers beyond ±(2^53 - 1) and more than 100 000 values in a free-form value.
 
     Raises: InvalidRequest.
     """
-    if isinstance(value, dict):
-        for item in value.values():
-            check_numbers(item)
-    elif isinstance(value, list):
-        for item in value:
-            check_numbers(item)
-    elif isinstance(value, int) and not -MAX_INTEGER <= value <= MAX_INTEGER:
-        raise InvalidRequest("The request body contains an integer beyond 2^53 - 1.")
+    seen, pending = 0, [value]
+    while pending:
+        seen += 1
+        item = pending.pop()
+        if isinstance(item, dict):
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item)
+        elif isinstance(item, int) and not -MAX_INTEGER <= item <= MAX_INTEGER:
+            raise InvalidRequest("The request body contains an integer beyond 2^53 - 1.")
+        if seen + len(pending) > MAX_VALUES:
+            raise InvalidRequest(f"A schema in the request body has more than {MAX_VALUES} values.")
 
 
 def _check_structure(structure: bytes) -> None:

@@ -161,7 +161,7 @@ def read_retry_after(headers: Mapping[str, str]) -> int | None:
 
 def shown(text: str, hosts: tuple[str, ...]) -> str:
     """Make a provider's words fit for our callers: no address, key, id or host of its own."""
-    text = _IDS.sub("[id]", clean_provider_message(text))
+    text = _IDS.sub("[id]", clean_provider_message(text[:4000]))
     for host in hosts:
         domain = re.escape(".".join(host.split(".")[-2:]))
         text = re.sub(rf"(?:[\w-]+\.)*{domain}\S*", "[link]", text, flags=re.IGNORECASE)

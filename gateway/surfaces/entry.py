@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from gateway.admission import Admitted, Refused, client_address
+from gateway.errors import UpstreamFailure
 from gateway.limiter import Admission
-from gateway.providers.base import UpstreamFailure
 from gateway.refusals import Refusal
 from gateway.surfaces.answers import limit_headers
 from gateway.surfaces.door import Request

@@ -45,6 +45,7 @@ Pairs = list[tuple[bytes, bytes]]
         ([(APP, K), (AUTH, b"Bearer " + K)], "app_key", KEY),
         ([(SES, S), (AUTH, b"Bearer " + S)], "session", SESSION),
     ],
+    ids=[f"case-{number}" for number in range(13)],  # keys are random, workers must agree on names
 )
 def test_one_credential_is_read(pairs: Pairs, kind: str, token: str) -> None:
     credential = read_credential(NOISE + pairs)

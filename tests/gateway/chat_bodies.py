@@ -73,6 +73,9 @@ BAD_BODIES: dict[str, bytes] = {
             "json_schema": {"name": "n", "schema": {"m": -(2**60)}},
         }
     ),
+    "100001 values in a schema": body_of(
+        functions=[{"name": "f", "parameters": {"a": [1] * 100_001}}]
+    ),
     "float overflow in a schema": b'{"messages":[{"role":"user","content":"x"}],"functions":'
     b'[{"name":"f","parameters":{"m":1e999}}]}',
     "65 levels": nested(65),

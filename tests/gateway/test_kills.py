@@ -24,7 +24,7 @@ def stage() -> Iterator[Stage]:
     """Servers and two gateways that may be killed."""
     with running_stage(gateways=2, celery=False) as running:
         with running.connect() as connection:
-            # The resolver takes nothing within 15 s of a start of the database: here it was started an hour ago.
+            # Within 15 s of its start the resolver takes nothing: here it was started an hour ago.
             connection.execute(
                 "CREATE FUNCTION public.pg_postmaster_start_time() RETURNS timestamptz LANGUAGE sql"
                 " AS $$ SELECT now() - interval '1 hour' $$"
@@ -37,7 +37,8 @@ def test_nothing_acknowledged_is_lost_and_no_credit_stays_held(stage: Stage) -> 
     def resolve() -> None:
         with stage.connect() as connection:
             connection.execute(
-                "UPDATE gateway_call SET lease_until = now() - interval '11 seconds' WHERE state = 'open'"
+                "UPDATE gateway_call SET lease_until = now() - interval '11 seconds'"
+                " WHERE state = 'open'"
             )
         done = stage.python("-m", "django", "shell", "--no-imports", "-c", RESOLVE)
         assert done.returncode == 0, done.stderr

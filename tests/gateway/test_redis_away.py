@@ -46,13 +46,12 @@ class Stage:
         kill(self.valkey.child)
 
     def bring_redis_back(self) -> None:
-        """Start it again, empty, and wait until both gateways count in it; they try once a second.
-        """
+        """Start it again, empty, until both gateways count in it; they try once a second."""
         start_again(self.valkey.child, self._answers, "Valkey")
         for gateway in self.gateways:
             self._wait_until_counted(gateway)
 
-    def client(self) -> "redis.Redis[bytes]":
+    def client(self) -> redis.Redis:
         """Connect to it."""
         return redis.Redis.from_url(self.valkey.url(), socket_timeout=2)
 

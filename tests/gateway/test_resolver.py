@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Barrier
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import psycopg
@@ -61,12 +60,12 @@ class Ledger:
     price_version: int
     database: Database
 
-    def hold(self, *, checkpoint: int = 0, lease: str = "-11 seconds", **call: Any) -> UUID:
+    def hold(self, *, checkpoint: int = 0, lease: str = "-11 seconds", **call: Any) -> str:
         """Hold a call as the gateway does, `checkpoint` tokens delivered, its lease so far from
         now.
         """
         new = NewCall(
-            id=new_id(),
+            id=str(new_id()),
             workspace_id=self.workspace_id,
             hold_ucr=HOLD_UCR,
             price_version=self.price_version,
@@ -96,9 +95,8 @@ class Ledger:
         )
         return new.id
 
-    def settle(self, call_id: UUID, *, charge_ucr: int) -> bool:
-        """Settle a call as its living process does. Returns: whether this was the one that counted.
-        """
+    def settle(self, call_id: str, *, charge_ucr: int) -> bool:
+        """Settle a call as its living process does. Returns: whether this one counted."""
         outcome = Outcome(
             id=call_id,
             workspace_id=self.workspace_id,
@@ -293,7 +291,7 @@ def test_a_resolver_and_the_living_process_at_once_settle_each_call_once(ledger:
     with ThreadPoolExecutor(2) as pool:
         resolving, settling = pool.submit(resolve), pool.submit(settle)
         resolved, settled = resolving.result(), settling.result()
-    # The resolver may have claimed a call that the process settled first: then its settle was not the one that counted.
+    # What the resolver had claimed and the process settled first counts for the process.
     assert resolved + settled == 20
     assert (
         sorted(row[0] for row in ledger.usage())

@@ -16,8 +16,9 @@ class Command(BaseCommand):
     """Start throw-away servers and processes, torture them, print a table."""
 
     help = (
-        "Kills gateways, PostgreSQL or Redis under load (or floods one wallet: holds) on throw-away servers. "
-        "Exit code 1 if an acknowledged call was lost or changed, an invariant broken or credit held too long."
+        "Kills gateways, PostgreSQL or Redis under load (or floods one wallet: holds) on "
+        "throw-away servers. Exit code 1 if an acknowledged call was lost or changed, an "
+        "invariant broken or credit held too long."
     )
     requires_system_checks = ()  # it uses nothing of this process's own database
 
