@@ -165,7 +165,7 @@ class ChatRelay:
         Raises: OutcomeUnknown (the resolver settles from the last checkpoint).
         """
         failure = self._stream.failure or self._broken
-        if failure is None and not self._stream.finished and not self._client_left:
+        if failure is None and not self._client_left and not self._ended():
             failure = UpstreamInvalid("The provider ended its answer early.")
         if failure is not None:
             self._response.close()
@@ -175,6 +175,10 @@ class ChatRelay:
         finally:
             self._let_go()
         return closing
+
+    def _ended(self) -> bool:
+        """Tell a whole answer from a cut one: some providers say why they finished, but not `[DONE]`."""
+        return self._stream.finished or self._stream.finish_reason is not None
 
     def _let_go(self) -> None:
         """Keep the provider's connection for the next call if its answer was read to the end.

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import psycopg
 
-from bench.torture.records import ACKNOWLEDGED, HUNG, LEFT, REFUSED, Call
+from bench.torture.records import ACKNOWLEDGED, BROKEN, HUNG, LEFT, REFUSED, Call
 from bench.torture.stage import Account, Stage
 
 FREED_WITHIN_S = 90.0
@@ -133,6 +133,15 @@ def check(
         _check_money(connection, account, findings)
     findings.violations += _reconcile(stage)
     return findings
+
+
+def broken_calls(calls: Iterable[Call]) -> list[str]:
+    """Name the calls that a gateway accepted, began to answer or not, and did not answer whole."""
+    return [
+        f"{call.tag} ({call.request_id or 'no head'}): {call.kind} broken off, {call.took_s} s"
+        for call in calls
+        if call.end == BROKEN
+    ]
 
 
 def _check_call(call: Call, found: Recorded | None, findings: Findings) -> None:

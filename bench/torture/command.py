@@ -14,7 +14,7 @@ from bench.torture.rounds import Report, Round, Target, run_round
 from bench.torture.stage import Account, Stage, running_stage
 
 MIXED = "mixed"
-TARGETS: tuple[Target, ...] = ("web", "postgres", "redis")
+TARGETS: tuple[Target, ...] = ("web", "postgres", "redis", "deploy")
 _HOLD_GATEWAYS = 4
 _OUTAGE_S = 8.0
 """Longer than a hold waits for the database, and than a Redis call for Redis."""

@@ -21,7 +21,8 @@ from bench.torture.records import (
 from bench.torture.stage import Account, Stage, kill, start_again
 from studio.supervisor.processes import Child, start, stop
 
-Target = Literal["web", "postgres", "redis"]
+Target = Literal["web", "postgres", "redis", "deploy"]
+"""What is killed; `deploy` is the orderly restart of one gateway by SIGTERM."""
 WEIGHTS = {"plain": 40, "stream": 30, "leaving": 6, "failing": 6, "long": 8, "keyed": 10}
 _OUTAGES = 1 / 3
 _ALL_AT_ONCE = 0.2
@@ -122,6 +123,9 @@ def run_round(stage: Stage, task: Round, *, resolve: Callable[[], None] | None =
     watch.read_journal()
     calls = read_calls(stage.log_dir / f"{plan.name}.calls")
     ends = Counter(call.end for call in calls)
+    findings = checking.check(stage, account, calls, watch.journal)
+    if set(task.strikes) == {"deploy"}:
+        findings.violations += checking.broken_calls(calls)
     return Report(
         name=task.name,
         strikes=task.strikes,
@@ -133,26 +137,34 @@ def run_round(stage: Stage, task: Round, *, resolve: Callable[[], None] | None =
         oldest_hold_s=max(watch.oldest_hold_s, oldest_s),
         freed_s=freed_s,
         provider_calls=len(watch.journal),
-        findings=checking.check(stage, account, calls, watch.journal),
+        findings=findings,
         refusals=dict(Counter(f"{c.status} {c.code}" for c in calls if c.end == REFUSED)),
     )
 
 
 def _strike(stage: Stage, target: Target, task: Round, choose: random.Random) -> float:
     """Kill once and start again. Returns: seconds until ready."""
-    if target != "web":
-        server, ready = stage.servers.valkey.child, stage.answers_valkey
-        if target == "postgres":
-            server, ready = stage.servers.postgres.child, stage.answers_postgres
-        kill(server)
-        if choose.random() < _OUTAGES:
-            time.sleep(choose.uniform(0, task.outage_s))
-        return start_again(server, ready, target)
+    if target in ("web", "deploy"):
+        return _strike_gateways(stage, choose, orderly=target == "deploy")
+    server, ready = stage.servers.valkey.child, stage.answers_valkey
+    if target == "postgres":
+        server, ready = stage.servers.postgres.child, stage.answers_postgres
+    kill(server)
+    if choose.random() < _OUTAGES:
+        time.sleep(choose.uniform(0, task.outage_s))
+    return start_again(server, ready, target)
+
+
+def _strike_gateways(stage: Stage, choose: random.Random, *, orderly: bool) -> float:
+    """End one gateway, or now and then all of them."""
     victims = list(range(len(stage.gateways)))
-    if choose.random() > _ALL_AT_ONCE:
+    if orderly or choose.random() > _ALL_AT_ONCE:
         victims = [choose.choice(victims)]
     for victim in victims:
-        kill(stage.gateways[victim])
+        if orderly:
+            stop([stage.gateways[victim]])
+        else:
+            kill(stage.gateways[victim])
     return max(_start_gateway(stage, victim) for victim in victims)
 
 

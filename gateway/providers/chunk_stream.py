@@ -191,20 +191,22 @@ class ChunkStream:
                     relayed.append(run)
                     start = end
                     continue
-            end = data.index(b"\n\n", start) + 2
+            end = data.find(b"\n\n", start) + 2
+            if end < 2:
+                break  # the last of an odd number of line feeds
             relayed.append(self._take_event(data[start:end].strip(b"\n")))
             start = end
         return b"".join(relayed)
 
     def _take_event(self, block: bytes) -> bytes:
-        event = block + b"\n\n"
-        if self._is_bulk(event):
-            return event
         if len(block) > MAX_EVENT_BYTES:
             return self._fail(UpstreamInvalid("The provider sent an endless event."))
         name, payload = _fields(block)
         if not payload:
             return b""
+        event = b"data: " + payload + b"\n\n"
+        if name != b"error" and self._is_bulk(event):
+            return event
         if payload.strip() == b"[DONE]":
             self.finished = True
             return b""
@@ -231,7 +233,7 @@ class ChunkStream:
             if chunk.choices is None:
                 return b""  # JSON, but no chunk: clients would stumble over it
         self._count(chunk, payload)
-        return b"data: " + payload.replace(b"\n", b" ") + b"\n\n"
+        return b"data: " + payload + b"\n\n"
 
     def _count(self, chunk: _Chunk, payload: bytes) -> None:
         """Count a decoded chunk, and learn its shape if plain text is all there is to it."""
@@ -284,7 +286,11 @@ class ChunkStream:
 
 
 def _fields(block: bytes) -> tuple[bytes, bytes]:
-    """Read one event's lines: its name and its data; comments and other fields are dropped."""
+    """Read one event's lines: its name and its data; comments and other fields are dropped.
+
+    Data lines are joined by a space where the standard has a line feed: between the tokens of JSON
+    they are the same, and the event is one line again.
+    """
     name, data = b"", []
     for line in block.split(b"\n"):
         field, _, value = line.partition(b":")
@@ -292,7 +298,7 @@ def _fields(block: bytes) -> tuple[bytes, bytes]:
             data.append(value.removeprefix(b" "))
         elif field == b"event":
             name = value.strip()
-    return name, b"\n".join(data)
+    return name, b" ".join(data)
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -205,6 +205,25 @@ def test_a_stream_in_any_pieces_relays_the_same(slug: str, path: Path, line_end:
 
 
 @each_stream
+def test_a_stream_of_mixed_line_ends_relays_the_same(slug: str, path: Path) -> None:
+    transcript = path.read_bytes()
+    plain = opened(slug)
+    relayed = plain.feed(transcript)
+    ends = (b"\n\n", b"\r\n\r\n", b"\n\r\n", b"\r\r", b"\n: hm\n\n", b"\n\n\n", b"\n\n\n\n")
+    chance = random.Random(path.name)  # noqa: S311  it picks places, no secrets
+    for _ in range(SPLITS_OF_EACH_TRANSCRIPT):
+        blocks = transcript.split(b"\n\n")[:-1]
+        sent = b"".join(block + chance.choice(ends) for block in blocks) + b": bye\n"
+        cuts = sorted(chance.randrange(len(sent)) for _ in range(chance.randint(0, 60)))
+        stream = opened(slug)
+        pieces = [
+            sent[start:end] for start, end in zip([0, *cuts], [*cuts, len(sent)], strict=True)
+        ]
+        assert b"".join(map(stream.feed, pieces)) == relayed
+        assert outcome(stream) == outcome(plain)
+
+
+@each_stream
 def test_a_stream_byte_by_byte_relays_the_same(slug: str, path: Path) -> None:
     transcript = path.read_bytes()
     whole = opened(slug)
