@@ -177,7 +177,7 @@ class ChatRelay:
         return closing
 
     def _ended(self) -> bool:
-        """Tell a whole answer from a cut one: some providers say why they finished, but not `[DONE]`."""
+        """Tell a whole answer from a cut one: not every provider says `[DONE]`."""
         return self._stream.finished or self._stream.finish_reason is not None
 
     def _let_go(self) -> None:

@@ -1,25 +1,24 @@
 -- One round trip for a batch of callers: release what ended, then for each caller look up its copy, count its request,
 -- and take one of its concurrent places. Times are Redis's own, in microseconds.
 --
--- ARGV: R, then R times (limiter key, request id) to release;
---       E, then E times (limiter key, request id) to extend;
---       A, then A times (request id, digest, record, limiter key, limit, window_us, concurrency):
---         record 'cached' = use the copy under the digest, '' = limits are given but nothing is to be copied,
---         anything else = keep this record as the copy (a caller just read from PostgreSQL).
--- Returns per admission: {state, record, remaining, full_at_us, retry_us}
+-- ARGV[1]: msgpack of {releases, extensions, asks}; releases and extensions are flat lists of limiter key, request id;
+--   an ask is {request id, digest, record, limiter key, limit, window_us, concurrency}, where record
+--     'cached' = use the copy under the digest, '' = limits are given but nothing is to be copied,
+--     anything else = keep this record as the copy (a caller just read from PostgreSQL).
+-- Returns msgpack of one answer per ask: {state, record, remaining, full_at_us, retry_us}
 --   state 'missing' (no copy), 'ok', 'rate', 'concurrency'.
 local PLACE_US = 60 * 1000000          -- a place nobody extended is free again after this
 local COPY_MS = 4000                   -- a revoked key's copy lives no longer (revocation is effective within 5 s)
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-local at = 1
-local function take() local value = ARGV[at]; at = at + 1; return value end
+local batch = cmsgpack.unpack(ARGV[1])
+local releases, extensions = batch[1], batch[2]
 
-for _ = 1, tonumber(take()) do
-  redis.call('ZREM', 'open:' .. take(), take())
+for n = 1, #releases, 2 do
+  redis.call('ZREM', 'open:' .. releases[n], releases[n + 1])
 end
-for _ = 1, tonumber(take()) do
-  redis.call('ZADD', 'open:' .. take(), 'XX', string.format('%.0f', now + PLACE_US), take())
+for n = 1, #extensions, 2 do
+  redis.call('ZADD', 'open:' .. extensions[n], 'XX', string.format('%.0f', now + PLACE_US), extensions[n + 1])
 end
 
 local function admit(request, key, limit, window, concurrency)
@@ -42,9 +41,8 @@ local function admit(request, key, limit, window, concurrency)
 end
 
 local answers = {}
-for n = 1, tonumber(take()) do
-  local request, digest, record, key = take(), take(), take(), take()
-  local limit, window, concurrency = tonumber(take()), tonumber(take()), tonumber(take())
+for n, ask in ipairs(batch[3]) do
+  local request, digest, record, key, limit, window, concurrency = unpack(ask)
   local known = true
   if record == 'cached' then
     local copy = redis.call('HMGET', 'caller:' .. digest, 'record', 'key', 'limit', 'window', 'concurrency')
@@ -61,9 +59,9 @@ for n = 1, tonumber(take()) do
   end
   if known then
     local state, remaining, full_at, retry = admit(request, key, limit, window, concurrency)
-    answers[n] = {state, record, remaining, string.format('%.0f', full_at), string.format('%.0f', retry)}
+    answers[n] = {state, record, remaining, math.ceil(full_at), math.ceil(retry)}
   else
-    answers[n] = {'missing', '', 0, '0', '0'}
+    answers[n] = {'missing', '', 0, 0, 0}
   end
 end
-return answers
+return cmsgpack.pack(answers)

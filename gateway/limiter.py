@@ -30,6 +30,19 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Caller).decode
 
 
+class _Row(msgspec.Struct, frozen=True, array_like=True):
+    """One answer of the script."""
+
+    state: str
+    record: bytes
+    remaining: int
+    full_at_us: int
+    retry_us: int
+
+
+_decode_rows = msgspec.msgpack.Decoder(list[_Row]).decode
+
+
 class Admission(msgspec.Struct, frozen=True, kw_only=True):
     """What the limiter says of one request.
 
@@ -63,8 +76,8 @@ class Limiter:
         self._client = client
         self._sha = ""
         self._batcher: Batcher[Ask, Admission] = Batcher(self._flush, limit=128)
-        self._releases: list[tuple[str, str]] = []
-        self._extensions: list[tuple[str, str]] = []
+        self._releases: list[str] = []
+        self._extensions: list[str] = []
         self._releaser: asyncio.TimerHandle | None = None
         self._background: set[asyncio.Task[Any]] = set()
         self._down_until = 0.0
@@ -88,14 +101,15 @@ class Limiter:
         20 ms.
         """
         self._local.release(caller.limiter_key, request_id)
-        self._releases.append((caller.limiter_key, request_id))
+        self._releases += (caller.limiter_key, request_id)
         if self._releaser is None:
             loop = asyncio.get_running_loop()
             self._releaser = loop.call_later(_RELEASE_WITHIN_S, self._release_alone)
 
     async def extend(self, places: Sequence[tuple[str, str]]) -> None:
         """Keep the places of long calls, as (limiter key, request id)."""
-        self._extensions.extend(places)
+        for place in places:
+            self._extensions += place
         await self._release_now()
 
     async def ping(self) -> None:
@@ -130,37 +144,29 @@ class Limiter:
     async def _flush(self, asks: list[Ask]) -> list[Admission]:
         releases, self._releases = self._releases, []
         extensions, self._extensions = self._extensions, []
-        arguments: list[Any] = [len(releases)]
-        for key, request_id in releases:
-            arguments += (key, request_id)
-        arguments.append(len(extensions))
-        for key, request_id in extensions:
-            arguments += (key, request_id)
-        arguments.append(len(asks))
-        for ask in asks:
-            arguments += _ask_arguments(ask)
+        batch = _encode((releases, extensions, [_ask_words(ask) for ask in asks]))
         try:
-            rows = await self._evaluate(arguments)
+            rows = await self._evaluate(batch)
         except (RedisError, OSError, TimeoutError):
             self._releases[:0] = releases
             raise
         return [_admission(row, ask) for row, ask in zip(rows, asks, strict=True)]
 
-    async def _evaluate(self, arguments: list[Any]) -> list[list[Any]]:
+    async def _evaluate(self, batch: bytes) -> list[_Row]:
         try:
             if not self._sha:
                 raise NoScriptError
-            rows: list[list[Any]] = await self._command("EVALSHA", self._sha, 0, *arguments)
+            answer = await self._command("EVALSHA", self._sha, 0, batch)
         except NoScriptError:
             self._sha = await self._client.script_load(_SCRIPT)
-            rows = await self._command("EVALSHA", self._sha, 0, *arguments)
-        return rows
+            answer = await self._command("EVALSHA", self._sha, 0, batch)
+        return _decode_rows(answer)
 
     async def _command(self, *words: Any) -> Any:  # noqa: ANN401  whatever Redis answers
         return await self._client.execute_command(*words)  # type: ignore[no-untyped-call]
 
 
-def _ask_arguments(ask: Ask) -> tuple[str | bytes | int, ...]:
+def _ask_words(ask: Ask) -> tuple[str | bytes | int, ...]:
     caller = ask.caller
     if caller is None:
         return (ask.request_id, ask.digest, "cached", "", 0, 0, 0)
@@ -175,18 +181,17 @@ def _ask_arguments(ask: Ask) -> tuple[str | bytes | int, ...]:
     )
 
 
-def _admission(row: list[Any], ask: Ask) -> Admission:
-    state = row[0].decode()
+def _admission(row: _Row, ask: Ask) -> Admission:
     caller = ask.caller
-    if caller is None and state != "missing":
-        caller = _decode(row[1])
+    if caller is None and row.state != "missing":
+        caller = _decode(row.record)
     return Admission(
-        state=state,
+        state=row.state,
         caller=caller,
         limit=caller.request_limit if caller else 0,
-        remaining=max(0, row[2]),
-        reset_at=-(-int(row[3]) // _MICROSECONDS),
-        retry_after_s=max(1, -(-int(row[4]) // _MICROSECONDS)),
+        remaining=max(0, row.remaining),
+        reset_at=-(-row.full_at_us // _MICROSECONDS),
+        retry_after_s=max(1, -(-row.retry_us // _MICROSECONDS)),
     )
 
 

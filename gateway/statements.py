@@ -98,8 +98,19 @@ def _array(values: Iterable[object]) -> str:
     return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
 
 
+def _texts(values: Iterable[str]) -> str:
+    """Write texts, callers' among them, as an array literal: each quoted, hence one element."""
+    quoted = [value.replace("\\", "\\\\").replace('"', '\\"') for value in values]
+    return '{"' + '","'.join(quoted) + '"}'
+
+
+def _binaries(values: Sequence[bytes | None]) -> str:
+    """Write binary values as an array literal in PostgreSQL's hexadecimal form."""
+    return _array(['"\\\\x' + value.hex() + '"' if value is not None else None for value in values])
+
+
 def hold_parameters(calls: Sequence[NewCall]) -> list[Any]:
-    """Lay out `HOLD`'s parameters. Client text travels as lists, never inside a literal."""
+    """Lay out `HOLD`'s parameters: one array per column."""
     workspaces = _array([call.workspace_id for call in calls])
     ids = _array([call.id for call in calls])
     amounts = _array([call.hold_ucr for call in calls])
@@ -120,16 +131,16 @@ def hold_parameters(calls: Sequence[NewCall]) -> list[Any]:
         markups,
         _array([call.app_key_id for call in calls]),
         _array([call.input_estimate for call in calls]),
-        [call.app_id for call in calls],
-        [call.user_ref for call in calls],
-        [call.surface for call in calls],
-        [call.operation for call in calls],
-        [call.kind for call in calls],
-        [call.channel for call in calls],
-        [call.provider for call in calls],
-        [call.model for call in calls],
-        [call.idempotency_digest for call in calls],
-        [call.request_digest for call in calls],
+        _texts([call.app_id for call in calls]),
+        _texts([call.user_ref for call in calls]),
+        _texts([call.surface for call in calls]),
+        _texts([call.operation for call in calls]),
+        _texts([call.kind for call in calls]),
+        _texts([call.channel for call in calls]),
+        _texts([call.provider for call in calls]),
+        _texts([call.model for call in calls]),
+        _binaries([call.idempotency_digest for call in calls]),
+        _binaries([call.request_digest for call in calls]),
     ]
 
 
@@ -146,7 +157,7 @@ def settle_parameters(outcomes: Sequence[Outcome]) -> list[Any]:
         ids,
         costs,
         _array([outcome.state for outcome in outcomes]),
-        [outcome.reason for outcome in outcomes],
+        _texts([outcome.reason for outcome in outcomes]),
         _array([outcome.http_status for outcome in outcomes]),
         _array([outcome.input_tokens for outcome in outcomes]),
         _array([outcome.cached_input_tokens for outcome in outcomes]),
@@ -159,8 +170,8 @@ def settle_parameters(outcomes: Sequence[Outcome]) -> list[Any]:
         _array([outcome.attempts for outcome in outcomes]),
         _array([outcome.capped for outcome in outcomes]),
         _array([outcome.keep_answer for outcome in outcomes]),
-        [outcome.answer for outcome in outcomes],
-        [outcome.answer_media_type for outcome in outcomes],
+        _binaries([outcome.answer for outcome in outcomes]),
+        _texts([outcome.answer_media_type for outcome in outcomes]),
     ]
 
 

@@ -5,6 +5,7 @@ turns errors into the surface's envelope, adds the common headers and writes the
 return an `Answer` or stream through `Request.start` and `Request.send`.
 """
 
+import functools
 import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -212,7 +213,12 @@ def _line(request: Request, status: int, code: str) -> Line:
 
 
 def _check_host(request: Request) -> None:
-    host = request.headers.get(b"host", b"").decode("latin-1")
-    domain = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-    if not validate_host(domain.lower(), settings.ALLOWED_HOSTS):
+    if not _is_our_host(request.headers.get(b"host", b"")):
         raise InvalidRequest("The Host header names no host of this server.")
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_our_host(header: bytes) -> bool:
+    host = header.decode("latin-1")
+    domain = host if host.endswith("]") else host.rsplit(":", 1)[0]
+    return validate_host(domain.lower(), settings.ALLOWED_HOSTS)

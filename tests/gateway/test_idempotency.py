@@ -21,7 +21,7 @@ def test_the_same_key_and_body_get_the_stored_answer_from_one_provider_call(
     assert again.content == first.content
     assert again.headers["idempotent-replayed"] == "true"
     assert "idempotent-replayed" not in first.headers
-    assert len(Sandbox(sandbox_url).journal(contains=mark)) == 1
+    assert len(Sandbox(url=sandbox_url).journal(contains=mark)) == 1
     assert len(payer.entries()) == 1
     assert len(payer.usage()) == 1
 
@@ -58,7 +58,7 @@ def test_concurrent_twins_make_one_call_and_one_charge(payer: Payer, sandbox_url
     refused = next(answer for answer in answers if answer.status_code == 409)
     assert refused.headers["retry-after"] == "2"
     assert len({answer.content for answer in answers if answer.status_code == 200}) == 1
-    assert len(Sandbox(sandbox_url).journal(contains=mark)) == 1
+    assert len(Sandbox(url=sandbox_url).journal(contains=mark)) == 1
     assert len(payer.entries()) == 1
     assert payer.balance()[1] == 0
 

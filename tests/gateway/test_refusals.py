@@ -200,7 +200,7 @@ def test_a_key_over_its_limits_reaches_no_provider(
     statuses = [payer.say(mark).status_code for _ in range(105)]
     assert statuses.count(200) == 100
     assert statuses[100:] == [429] * 5
-    assert len(Sandbox(sandbox_url).journal(contains=mark)) == 100
+    assert len(Sandbox(url=sandbox_url).journal(contains=mark)) == 100
     refused = payer.say(mark)
     assert int(refused.headers["retry-after"]) >= 1
     assert refused.headers["x-ratelimit-remaining"] == "0"

@@ -73,7 +73,7 @@ def test_a_client_that_leaves_stops_the_provider_and_pays_for_what_it_got(
     assert 8 <= usage["output_tokens"] < 100
     assert usage["charge_ucr"] > 0
     assert payer.balance() == (1_000_000_000 - usage["charge_ucr"], 0)
-    [seen] = Sandbox(sandbox_url).journal(contains=mark, settled=1)
+    [seen] = Sandbox(url=sandbox_url).journal(contains=mark, settled=1)
     assert seen["state"] == "client_left"
     assert seen["ended_at"] - left_at < 1
 
