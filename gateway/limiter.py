@@ -24,17 +24,18 @@ logger = logging.getLogger(__name__)
 
 _SCRIPT = Path(__file__).with_name("limiter.lua").read_text()
 _MICROSECONDS = 1_000_000
-_RETRY_REDIS_AFTER_S = 1.0
+_RETRY_REDIS_AFTER_S = 3.0
 _RELEASE_WITHIN_S = 0.02
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Caller).decode
+_encode_caller = msgspec.json.Encoder().encode
+_decode_caller = msgspec.json.Decoder(Caller).decode
 
 
 class _Row(msgspec.Struct, frozen=True, array_like=True):
     """One answer of the script."""
 
     state: str
-    record: bytes
+    record: str
     remaining: int
     full_at_us: int
     retry_us: int
@@ -92,8 +93,7 @@ class Limiter:
             try:
                 return await self._batcher.submit(ask)
             except (RedisError, OSError, TimeoutError) as error:
-                self._down_until = time.monotonic() + _RETRY_REDIS_AFTER_S
-                logger.warning("limiter without Redis for a while: %s", type(error).__name__)
+                self._note_loss(error)
         return self._local.ask(ask)
 
     def release(self, caller: Caller, request_id: str) -> None:
@@ -123,6 +123,12 @@ class Limiter:
         await self._batcher.close()
         await self._release_now()
         await self._client.aclose()
+
+    def _note_loss(self, error: Exception) -> None:
+        """Count locally for a while; said once, by the first of those who waited."""
+        if time.monotonic() >= self._down_until:
+            logger.warning("limiter without Redis for a while: %r", error)
+        self._down_until = time.monotonic() + _RETRY_REDIS_AFTER_S
 
     def _release_alone(self) -> None:
         self._releaser = None
@@ -166,14 +172,15 @@ class Limiter:
         return await self._client.execute_command(*words)  # type: ignore[no-untyped-call]
 
 
-def _ask_words(ask: Ask) -> tuple[str | bytes | int, ...]:
+def _ask_words(ask: Ask) -> tuple[str | int, ...]:
+    """Lay out one ask; all texts, because the script's msgpack knows no binary type."""
     caller = ask.caller
     if caller is None:
-        return (ask.request_id, ask.digest, "cached", "", 0, 0, 0)
+        return (ask.request_id, ask.digest.hex(), "cached", "", 0, 0, 0)
     return (
         ask.request_id,
-        ask.digest,
-        _encode(caller) if ask.keep_copy else "",
+        ask.digest.hex(),
+        _encode_caller(caller).decode() if ask.keep_copy else "",
         caller.limiter_key,
         caller.request_limit,
         caller.window_s * _MICROSECONDS,
@@ -184,7 +191,7 @@ def _ask_words(ask: Ask) -> tuple[str | bytes | int, ...]:
 def _admission(row: _Row, ask: Ask) -> Admission:
     caller = ask.caller
     if caller is None and row.state != "missing":
-        caller = _decode(row.record)
+        caller = _decode_caller(row.record)
     return Admission(
         state=row.state,
         caller=caller,

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 _WORLD_EVERY_S = 1.0
 _BEAT_EVERY_S = 2.0
 _REFUSALS_EVERY_S = 5.0
-_REDIS_PATIENCE_S = 0.5
+_REDIS_PATIENCE_S = 1.0
 _GC_THRESHOLDS = (20_000, 50, 100)
 """Fewer collections: long-lived objects are frozen at start, requests leave little that is cyclic
 (performance.md).

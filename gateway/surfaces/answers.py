@@ -6,7 +6,7 @@ from gateway.admission import Admitted
 from gateway.limiter import Admission
 from studio.core.money import credits_text
 
-SECURITY = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+SECURITY = ((b"x-content-type-options", b"nosniff"),)
 EXPOSED = ", ".join(
     (
         "X-Request-Id",
