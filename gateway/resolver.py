@@ -18,7 +18,8 @@ from gateway.statements import LEASE_S, SETTLE, Outcome, read_sql, settle_parame
 
 logger = logging.getLogger(__name__)
 
-_CLAIM = read_sql("claim_dead_calls")
+_CLAIM_DEAD = read_sql("claim_dead_calls")
+_CLAIM_ORPHANS = read_sql("claim_orphan_calls")
 _FORGET_ANSWERS = """
 UPDATE gateway_call SET answer = NULL, idempotency_digest = NULL
 WHERE idempotency_digest IS NOT NULL AND state <> 'open'
@@ -46,8 +47,29 @@ class DeadCall(msgspec.Struct, frozen=True):
 
 def resolve_dead_calls(limit: int = 200) -> int:
     """Settle up to `limit` dead calls. Returns: how many were settled by this run."""
+    return _resolve(_CLAIM_DEAD, limit)
+
+
+def resolve_orphan_calls(limit: int = 200) -> int:
+    """End up to `limit` calls whose hold lapsed before anybody resolved them: no charge, cost kept.
+
+    Returns: 0, since none of these settles is the one that ended the hold.
+    """
+    return _resolve(_CLAIM_ORPHANS, limit)
+
+
+def forget_old_calls() -> tuple[int, int]:
+    """Drop stored answers after 24 hours and call rows after 7 days. Returns: answers, rows."""
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [LEASE_S, limit])
+        cursor.execute(_FORGET_ANSWERS)
+        answers = cursor.rowcount
+        cursor.execute(_FORGET_CALLS)
+        return answers, cursor.rowcount
+
+
+def _resolve(claim: str, limit: int) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(claim, [LEASE_S, limit])
         dead = [DeadCall(*row) for row in cursor.fetchall()]
     books: dict[int, PriceBookSnapshot] = {}
     settled = 0
@@ -58,15 +80,6 @@ def resolve_dead_calls(limit: int = 200) -> int:
     if dead:
         logger.warning("settled %d of %d calls whose process was gone", settled, len(dead))
     return settled
-
-
-def forget_old_calls() -> tuple[int, int]:
-    """Drop stored answers after 24 hours and call rows after 7 days. Returns: answers, rows."""
-    with connection.cursor() as cursor:
-        cursor.execute(_FORGET_ANSWERS)
-        answers = cursor.rowcount
-        cursor.execute(_FORGET_CALLS)
-        return answers, cursor.rowcount
 
 
 def _outcome(call: DeadCall, book: PriceBookSnapshot) -> Outcome:

@@ -13,6 +13,7 @@ import sys
 import time
 from decimal import Decimal
 from pathlib import Path
+from zlib import crc32
 
 import msgspec
 import uvloop
@@ -32,7 +33,7 @@ _FAULTS = {
 }
 """What each kind of call asks of the sandbox."""
 _STREAMED = frozenset(("stream", "long", "leaving"))
-_LEAVES_AFTER_CHUNKS = 8
+_LEAVES_BEFORE_CHUNK = 30
 
 
 class Answer(msgspec.Struct, kw_only=True):
@@ -98,7 +99,8 @@ class Callers:
         begun = time.monotonic()
         try:
             async with asyncio.timeout(self._plan.patience_s):
-                end = await _exchange(port, _request(self._plan.app_key, tag, kind), kind, answer)
+                request = _request(self._plan.app_key, tag, kind)
+                end = await _exchange(port, request, kind, answer, _leaves_after(tag, kind))
         except (OSError, asyncio.IncompleteReadError, EOFError):
             end = BROKEN
         except TimeoutError:
@@ -119,7 +121,9 @@ class Callers:
         return call
 
 
-async def _exchange(port: int, request: bytes, kind: str, answer: Answer) -> str:
+async def _exchange(
+    port: int, request: bytes, kind: str, answer: Answer, leaves_after: int | None
+) -> str:
     """Send one request and read its answer into `answer`. Returns: how it ended."""
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**20)
@@ -131,7 +135,7 @@ async def _exchange(port: int, request: bytes, kind: str, answer: Answer) -> str
         length = answer.headers.get("content-length")
         if length is not None:
             answer.body = await reader.readexactly(int(length))
-        elif await _read_chunks(reader, answer, leave=kind == "leaving"):
+        elif await _read_chunks(reader, answer, leaves_after):
             return LEFT
     finally:
         writer.close()
@@ -152,7 +156,14 @@ def _read_head(head: bytes, answer: Answer) -> None:
     }
 
 
-async def _read_chunks(reader: asyncio.StreamReader, answer: Answer, *, leave: bool) -> bool:
+def _leaves_after(tag: str, kind: str) -> int | None:
+    """Say after how many chunks the caller goes away: the same each time for a tag."""
+    return 1 + crc32(tag.encode()) % (_LEAVES_BEFORE_CHUNK - 1) if kind == "leaving" else None
+
+
+async def _read_chunks(
+    reader: asyncio.StreamReader, answer: Answer, leaves_after: int | None
+) -> bool:
     """Read a chunked body. Returns: whether the caller left before its end."""
     chunks = 0
     while True:
@@ -162,7 +173,7 @@ async def _read_chunks(reader: asyncio.StreamReader, answer: Answer, *, leave: b
             return False
         answer.body += data[:size]
         chunks += 1
-        if leave and chunks >= _LEAVES_AFTER_CHUNKS:
+        if chunks == leaves_after:
             return True
 
 

@@ -9,7 +9,7 @@ import time
 import msgspec
 
 from bench.torture.checking import FREED_WITHIN_S
-from bench.torture.holds import crowd
+from bench.torture.holds import allow_files, crowd
 from bench.torture.rounds import Report, Round, Target, run_round
 from bench.torture.stage import Account, Stage, running_stage
 
@@ -115,6 +115,7 @@ def _print_table(reports: list[Report]) -> None:
 
 def _holds(options: Options) -> int:
     """Prove that exactly as many calls are admitted as the wallet affords, over HTTP."""
+    allow_files(2 * options.asking)
     with running_stage(gateways=_HOLD_GATEWAYS, celery=False) as stage:
         probe = asyncio.run(crowd(stage.ports, stage.make_account(10**15).app_key, 1))
         account = stage.make_account(probe.held_ucr * options.affordable)

@@ -49,7 +49,7 @@ async def crowd(ports: Sequence[int], app_key: str, count: int) -> Crowd:
     """Let `count` callers ask at once, spread over the gateways at `ports`; wait for all answers,
     then leave.
     """
-    _allow_files(count * 2 + 256)
+    allow_files(2 * count)
     door = Door(count)
     request = _request(app_key)
     async with asyncio.timeout(_PATIENCE_S):
@@ -113,6 +113,8 @@ def _one_amount(held: set[str]) -> int:
     return int(whole) * 1_000_000 + int(places.ljust(6, "0")[:6])
 
 
-def _allow_files(wanted: int) -> None:
+def allow_files(wanted: int) -> None:
+    """Let this process, and those it starts from now on, open so many files, as far as we may."""
+    wanted += 256  # what a process has open anyhow
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(wanted, hard)), hard))

@@ -54,13 +54,6 @@ class Migration(migrations.Migration):
                 ("finished_at", models.DateTimeField(null=True)),
             ],
             options={
-                "indexes": [
-                    models.Index(
-                        condition=models.Q(("state", "open")),
-                        fields=["lease_until"],
-                        name="call_open_lease",
-                    )
-                ],
                 "constraints": [
                     models.UniqueConstraint(
                         condition=models.Q(("idempotency_digest__isnull", False)),
@@ -78,5 +71,9 @@ class Migration(migrations.Migration):
                     ),
                 ],
             },
+        ),
+        migrations.RunSQL(
+            "ALTER TABLE gateway_call SET (fillfactor = 50)",
+            reverse_sql="ALTER TABLE gateway_call RESET (fillfactor)",
         ),
     ]

@@ -50,9 +50,6 @@ class Call(models.Model):
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
-        indexes = [
-            models.Index(fields=["lease_until"], condition=Q(state="open"), name="call_open_lease"),
-        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["workspace_id", "idempotency_digest"],
