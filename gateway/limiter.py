@@ -7,6 +7,7 @@ and money is never decided here.
 """
 
 import asyncio
+import functools
 import logging
 import time
 from collections.abc import Sequence
@@ -28,7 +29,13 @@ _RETRY_REDIS_AFTER_S = 3.0
 _RELEASE_WITHIN_S = 0.02
 _encode = msgspec.msgpack.Encoder().encode
 _encode_caller = msgspec.json.Encoder().encode
-_decode_caller = msgspec.json.Decoder(Caller).decode
+_decode_record = msgspec.json.Decoder(Caller).decode
+
+
+@functools.lru_cache(maxsize=1024)
+def _decode_caller(record: str) -> Caller:
+    """Read a copy that Redis gave; the same text is the same caller, and Redis is asked each time."""
+    return _decode_record(record)
 
 
 class _Row(msgspec.Struct, frozen=True, array_like=True):

@@ -50,12 +50,9 @@ def resolve_dead_calls(limit: int = 200) -> int:
     return _resolve(_CLAIM_DEAD, limit)
 
 
-def resolve_orphan_calls(limit: int = 200) -> int:
-    """End up to `limit` calls whose hold lapsed before anybody resolved them: no charge, cost kept.
-
-    Returns: 0, since none of these settles is the one that ended the hold.
-    """
-    return _resolve(_CLAIM_ORPHANS, limit)
+def resolve_orphan_calls(limit: int = 200) -> None:
+    """End up to `limit` calls whose hold lapsed before they were resolved: no charge, cost kept."""
+    _resolve(_CLAIM_ORPHANS, limit)
 
 
 def forget_old_calls() -> tuple[int, int]:

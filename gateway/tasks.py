@@ -13,6 +13,6 @@ def resolve_dead_calls() -> int:
 
 @shared_task
 def forget_old_calls() -> None:
-    """End calls that lost their hold, drop stored answers after a day and call rows after a week."""
+    """End calls that lost their hold; drop answers after a day, call rows after a week."""
     resolver.resolve_orphan_calls()
     resolver.forget_old_calls()

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
+from multidict import CIMultiDict
 from yarl import URL
 
 from gateway.providers.base import (
@@ -23,6 +24,7 @@ from gateway.providers.base import (
 _CONNECT_S = 5
 _READ_S = 600
 """Between two reads, not in all: reasoning models think for minutes before the first byte."""
+_OUR_HEADERS = {"accept-encoding": "identity", "user-agent": "studio-gateway"}
 _MAX_ANSWER_BYTES = 32 * 1024 * 1024
 
 
@@ -111,7 +113,6 @@ class Transport:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_READ_S),
-            headers={"accept-encoding": "identity", "user-agent": "studio-gateway"},
             read_bufsize=2**18,
         )
         self._urls: dict[tuple[str, str], URL] = {}
@@ -122,7 +123,7 @@ class Transport:
         Raises: UpstreamUnreachable (nothing was processed, or nobody knows), UpstreamTimeout.
         """
         url = self._url(upstream.base_url, request.path)
-        headers = {**request.headers, **upstream.provider.auth(upstream.key)}
+        headers = self._headers(upstream, request)
         try:
             response = await self._session.request(
                 request.method, url, data=request.body, headers=headers, allow_redirects=False
@@ -132,6 +133,13 @@ class Transport:
         except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
             raise UpstreamUnreachable("The provider cannot be reached.") from error
         return Response(response)
+
+    def _headers(self, upstream: Upstream, request: UpstreamRequest) -> CIMultiDict[str]:
+        """Put together what goes out, in the form the session takes as it is."""
+        headers = CIMultiDict(_OUR_HEADERS)
+        headers.update(request.headers)
+        headers.update(upstream.provider.auth(upstream.key))
+        return headers
 
     async def close(self) -> None:
         """Close every connection."""

@@ -4,6 +4,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from uuid import uuid4
 
 import pytest
@@ -11,12 +12,12 @@ import requests
 
 from studio.accounts.models import Tier
 from studio.accounts.services import create_app_key, set_tier
+from tests.conftest import StartGateway
 from tests.databases import Database
 from tests.gateway.conftest import CHAT, Payer, rows
 from tests.running import run_gateway
 from tests.sandbox.caller import Caller as Sandbox
 
-GATEWAYS = 4
 EFFECTIVE_WITHIN_S = 5
 FOR_STRANGERS = 100
 RATE_TEXT = "You've exceeded your rate limit. Please wait before retrying."
@@ -26,23 +27,19 @@ _addresses = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def urls(
-    gateway_url: str,
+def behind_proxy_url(
     gateway_database: Database,
     gateway_environment: dict[str, str],
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[list[str]]:
-    """Four gateways on one database and one Redis; the last three stand behind a proxy of ours."""
+) -> Iterator[str]:
+    """A second gateway on the same database and Redis, behind a proxy of ours."""
     environment = gateway_environment | {
         "DATABASE_URL": gateway_database.app_url,
         "TRUSTED_PROXY_HOPS": "1",
     }
-    with ThreadPoolExecutor(GATEWAYS) as pool:
-        directories = [tmp_path_factory.mktemp("gateway") for _ in range(GATEWAYS - 1)]
-        more = list(pool.map(lambda directory: run_gateway(directory, environment), directories))
-    yield [gateway_url, *(gateway.url for gateway in more)]
-    for gateway in more:
-        gateway.stop()
+    gateway = run_gateway(tmp_path_factory.mktemp("behind-proxy"), environment)
+    yield gateway.url
+    gateway.stop()
 
 
 @pytest.fixture
@@ -68,13 +65,16 @@ def credits_status(url: str, key: str) -> int:
     return requests.get(f"{url}/v1/credits", headers={"x-app-key": key}, timeout=30).status_code
 
 
-def start_slow(payer: Payer, mark: str) -> requests.Response:
-    """Start a stream of some 20 s and read its first bytes."""
+@contextmanager
+def slow_stream(payer: Payer, mark: str = "slow") -> Iterator[None]:
+    """Be in the middle of a stream of some 20 s; leave it at the end of the block."""
     text = f"{mark} [[sandbox chunks=400 chunk_delay_ms=50]]"
-    response = payer.say(text, body={"stream": True}, stream=True)
-    assert response.status_code == 200, response.text
-    next(response.iter_content(1))
-    return response
+    with payer.say(text, body={"stream": True}, stream=True) as response:
+        assert response.status_code == 200, response.text
+        lines = response.iter_lines()
+        next(lines)
+        yield
+        next(lines)
 
 
 def say_until_admitted(payer: Payer) -> None:
@@ -86,12 +86,18 @@ def say_until_admitted(payer: Payer) -> None:
 
 
 def test_of_105_requests_at_once_over_four_gateways_and_both_doors_100_are_admitted(
-    make_payer: MakePayer, make_tier: Callable[..., str], urls: list[str]
+    make_payer: MakePayer,
+    make_tier: Callable[..., str],
+    behind_proxy_url: str,
+    gateway_database: Database,
+    start_gateway: StartGateway,
 ) -> None:
     payer = make_payer(tier=make_tier(request_limit=100))
+    urls = [payer.url, behind_proxy_url]
+    urls += [start_gateway(gateway_database).url for _ in range(2)]
 
     def ask(number: int) -> requests.Response:
-        url = urls[number % GATEWAYS]
+        url = urls[number % len(urls)]
         headers = {"x-app-key": payer.key}
         if number % 3:
             return requests.get(f"{url}/v1/credits", headers=headers, timeout=30)
@@ -162,15 +168,16 @@ def test_places_are_taken_by_streams_and_come_free_when_the_client_leaves(
     make_payer: MakePayer, make_tier: Callable[..., str], sandbox_url: str
 ) -> None:
     payer, mark = make_payer(tier=make_tier(concurrency_limit=2)), f"mark-{uuid4()}"
-    slow = [start_slow(payer, mark) for _ in range(2)]
-    refused = payer.say(mark)
-    assert (refused.status_code, refused.json()) == (429, {"error": PLACES_TEXT})
-    assert int(refused.headers["retry-after"]) >= 1
-    assert refused.headers["x-ratelimit-remaining"] != "0"
-    assert payer.get("/v1/credits").status_code == 429
-    slow[0].close()
-    say_until_admitted(payer)
-    slow[1].close()
+    with ExitStack() as one, ExitStack() as other:
+        one.enter_context(slow_stream(payer, mark))
+        other.enter_context(slow_stream(payer, mark))
+        refused = payer.say(mark)
+        assert (refused.status_code, refused.json()) == (429, {"error": PLACES_TEXT})
+        assert int(refused.headers["retry-after"]) >= 1
+        assert refused.headers["x-ratelimit-remaining"] == "998"
+        assert payer.get("/v1/credits").status_code == 429
+        one.close()
+        say_until_admitted(payer)
     assert len(Sandbox(url=sandbox_url).journal(mark, at_least=2)) == 2
 
 
@@ -188,18 +195,18 @@ def test_a_place_comes_free_when_a_stream_ends(
 
 
 def test_places_are_counted_over_gateways(
-    make_payer: MakePayer, make_tier: Callable[..., str], urls: list[str]
+    make_payer: MakePayer, make_tier: Callable[..., str], behind_proxy_url: str
 ) -> None:
     payer = make_payer(tier=make_tier(concurrency_limit=1))
-    with start_slow(payer, "slow"):
-        assert [credits_status(url, payer.key) for url in urls] == [429] * GATEWAYS
+    with slow_stream(payer):
+        assert credits_status(behind_proxy_url, payer.key) == 429
 
 
 def test_a_refused_place_is_not_counted_as_a_request(
     make_payer: MakePayer, make_tier: Callable[..., str]
 ) -> None:
     payer = make_payer(tier=make_tier(request_limit=3, concurrency_limit=1))
-    with start_slow(payer, "slow"):
+    with slow_stream(payer):
         assert [credits_status(payer.url, payer.key) for _ in range(4)] == [429] * 4
     end_s = time.monotonic() + EFFECTIVE_WITHIN_S
     answer = payer.get("/v1/credits")
@@ -210,7 +217,7 @@ def test_a_refused_place_is_not_counted_as_a_request(
 
 
 def test_wrong_credentials_are_limited_by_address_and_good_ones_are_not(
-    make_payer: MakePayer, urls: list[str]
+    make_payer: MakePayer, behind_proxy_url: str
 ) -> None:
     payer, address = make_payer(), new_address()
 
@@ -223,7 +230,7 @@ def test_wrong_credentials_are_limited_by_address_and_good_ones_are_not(
             {},
         )
         return requests.post(
-            f"{urls[1 + number % (GATEWAYS - 1)]}/v1/chat",
+            f"{behind_proxy_url}/v1/chat",
             json=CHAT,
             headers={**headers, **wrong[number % 3]},
             timeout=30,
@@ -237,13 +244,14 @@ def test_wrong_credentials_are_limited_by_address_and_good_ones_are_not(
     assert int(refused.headers["retry-after"]) >= 1
     assert guess(0, new_address()).status_code == 401
     good = {"x-forwarded-for": address, "x-app-key": payer.key}
-    assert requests.post(f"{urls[1]}/v1/chat", json=CHAT, headers=good, timeout=30).ok
+    assert requests.post(f"{behind_proxy_url}/v1/chat", json=CHAT, headers=good, timeout=30).ok
 
 
 def test_another_tier_is_in_force_on_every_gateway_within_five_seconds(
-    make_payer: MakePayer, urls: list[str]
+    make_payer: MakePayer, behind_proxy_url: str
 ) -> None:
     payer = make_payer(tier="free")
+    urls = (payer.url, behind_proxy_url)
 
     def limits() -> set[str]:
         headers = {"x-app-key": payer.key}
