@@ -34,7 +34,7 @@ _decode_record = msgspec.json.Decoder(Caller).decode
 
 @functools.lru_cache(maxsize=1024)
 def _decode_caller(record: str) -> Caller:
-    """Read a copy that Redis gave; the same text is the same caller, and Redis is asked each time."""
+    """Read a copy that Redis gave; the same text is the same caller, and Redis is asked anyway."""
     return _decode_record(record)
 
 
