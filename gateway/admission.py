@@ -61,10 +61,11 @@ class Gate:
         try:
             credential = read_credential(headers)
             admission = await self._ask(credential, request_id)
-        except (Unauthenticated, InvalidRequest):
-            refused = await self._count_stranger(request_id, address)
-            if refused is not None:
-                return refused
+        except (Unauthenticated, InvalidRequest) as error:
+            stranger = await self._count_stranger(request_id, address)
+            if stranger.state != "ok":
+                return Refused(error=_limit_error(stranger), admission=stranger)
+            error.headers |= _limit_texts(stranger)
             raise
         caller = admission.caller
         assert caller is not None, "an identified caller comes with its admission"
@@ -98,7 +99,7 @@ class Gate:
             known.add_done_callback(lambda _: self._identifying.pop(credential.digest, None))
         return await asyncio.shield(known)
 
-    async def _count_stranger(self, request_id: str, address: str) -> Refused | None:
+    async def _count_stranger(self, request_id: str, address: str) -> Admission:
         stranger = Caller.stranger(
             "address:" + hashlib.sha256(address.encode()).hexdigest()[:32],
             request_limit=_ANONYMOUS_LIMIT,
@@ -109,9 +110,7 @@ class Gate:
             Ask(request_id=request_id, digest=b"", caller=stranger, keep_copy=False)
         )
         self._limiter.release(stranger, request_id)
-        if admission.state == "ok":
-            return None
-        return Refused(error=_limit_error(admission), admission=admission)
+        return admission
 
 
 def require_scope(caller: Caller, scope: str) -> None:
@@ -120,6 +119,14 @@ def require_scope(caller: Caller, scope: str) -> None:
         raise Forbidden("A publishable key may only open sessions (POST /v1/validate).")
     if scope not in caller.scopes:
         raise Forbidden(f'This key lacks the scope "{scope}".')
+
+
+def check_origin(caller: Caller, origin: bytes | None) -> None:
+    """Refuse a browser's request from an origin that the key does not list. Raises: Forbidden."""
+    if origin is None or not (caller.allowed_origins or caller.needs_origin):
+        return
+    if origin.decode("latin-1") not in caller.allowed_origins:
+        raise Forbidden("This key may not be used from this origin.")
 
 
 def client_address(headers: Headers, peer: str) -> str:
@@ -139,6 +146,15 @@ def _identify(credential: Credential) -> Caller:
         return queries.identify(credential)
     finally:
         connection.close()  # back to the pool: nothing else returns it from this thread
+
+
+def _limit_texts(admission: Admission) -> dict[str, str]:
+    """Say where a stranger's address stands, on the refusal itself: it leaves by either door."""
+    return {
+        "X-RateLimit-Limit": str(admission.limit),
+        "X-RateLimit-Remaining": str(admission.remaining),
+        "X-RateLimit-Reset": str(admission.reset_at),
+    }
 
 
 def _limit_error(admission: Admission) -> RateLimited:

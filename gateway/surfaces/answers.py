@@ -40,11 +40,9 @@ _ALLOWED_HEADERS = (
 )
 """What browsers may send us; the last row is what OpenAI's JavaScript SDK adds of its own."""
 PREFLIGHT = (
-    (b"access-control-allow-origin", b"*"),
     (b"access-control-allow-methods", b"GET, POST, PUT, PATCH, DELETE, OPTIONS"),
     (b"access-control-allow-headers", ", ".join(_ALLOWED_HEADERS).encode()),
     (b"access-control-max-age", b"86400"),
-    (b"vary", b"origin"),
 )
 
 Headers = list[tuple[bytes, bytes]]

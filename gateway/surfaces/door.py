@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 from django.conf import settings
-from django.http.request import validate_host
+from django.http.request import split_domain_port, validate_host
 
 from gateway.access_log import Line
 from gateway.admission import Admitted
@@ -153,7 +153,7 @@ async def pass_through(
     request = Request(scope, receive, send, surface)
     status, code = 499, "client_left"
     try:
-        _check_host(request)
+        check_host(request.raw_headers)
         answer = await handler(request)
         status, code = 200, ""
         if answer is not None:
@@ -212,13 +212,14 @@ def _line(request: Request, status: int, code: str) -> Line:
     )
 
 
-def _check_host(request: Request) -> None:
-    if not _is_our_host(request.headers.get(b"host", b"")):
+def check_host(headers: list[tuple[bytes, bytes]]) -> None:
+    """Refuse a request without exactly one Host header of ours. Raises: InvalidRequest."""
+    hosts = [value for name, value in headers if name == b"host"]
+    if len(hosts) != 1 or not _is_our_host(hosts[0]):
         raise InvalidRequest("The Host header names no host of this server.")
 
 
 @functools.lru_cache(maxsize=1024)
 def _is_our_host(header: bytes) -> bool:
-    host = header.decode("latin-1")
-    domain = host if host.endswith("]") else host.rsplit(":", 1)[0]
-    return validate_host(domain.lower(), settings.ALLOWED_HOSTS)
+    domain, _ = split_domain_port(header.decode("latin-1"))
+    return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)

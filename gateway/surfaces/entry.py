@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from gateway.admission import Admitted, Refused, client_address
+from gateway.admission import Admitted, Refused, check_origin, client_address
 from gateway.errors import UpstreamFailure
 from gateway.limiter import Admission
 from gateway.refusals import Refusal
 from gateway.surfaces.answers import limit_headers
 from gateway.surfaces.door import Request
 from studio.accounts.callers import APP_USER, Caller
-from studio.core.errors import Forbidden, GatewayError, InvalidRequest
+from studio.core.errors import GatewayError, InvalidRequest
 
 UNKNOWN_APP = "unknown"
 _LONGEST_LABEL = 200
@@ -42,7 +42,7 @@ async def entered(request: Request, operation: str) -> AsyncIterator[Admitted]:
         raise admitted.error
     request.admitted = admitted
     try:
-        _check_origin(request, admitted.caller)
+        check_origin(admitted.caller, request.origin)
         yield admitted
     except UpstreamFailure:
         raise
@@ -91,13 +91,6 @@ def _label(request: Request, name: bytes) -> str:
     if len(text) > _LONGEST_LABEL or not text.isprintable():
         raise InvalidRequest(f"{name.decode()} may have at most 200 printable characters.")
     return text
-
-
-def _check_origin(request: Request, caller: Caller) -> None:
-    if request.origin is None or not (caller.allowed_origins or caller.needs_origin):
-        return
-    if request.origin.decode("latin-1") not in caller.allowed_origins:
-        raise Forbidden("This key may not be used from this origin.")
 
 
 def _count(request: Request, admission: Admission, operation: str, error: GatewayError) -> None:

@@ -43,7 +43,7 @@ _BY_NAME: dict[str, Renderer] = {
     "speech": _speech,
 }
 _CORE_PATHS = ("/v1/chat/completions", "/v1/images/generations", "/v1/audio/")
-_STUDIO_PATHS = ("/v1/", "/health")
+_STUDIO_PATHS = ("/v1/", "/health/")
 
 
 def surface_of(path: str) -> str | None:
@@ -59,7 +59,7 @@ def surface_of(path: str) -> str | None:
         return "image-studio"
     if path.startswith("/speech/"):
         return "speech"
-    if path.startswith(_STUDIO_PATHS):
+    if path == "/health" or path.startswith(_STUDIO_PATHS):
         return "studio"
     return None
 

@@ -17,9 +17,10 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 
 from gateway.access_log import Line
-from gateway.admission import Admitted, Refused, client_address
+from gateway.admission import Admitted, Refused, check_origin, client_address
 from gateway.runtime import Runtime
 from gateway.surfaces import answers
+from gateway.surfaces.door import check_host
 from gateway.surfaces.envelopes import render, status_of, surface_of
 from studio.core.errors import (
     BodyTooLarge,
@@ -41,6 +42,7 @@ PUBLIC = frozenset({"/health", "/health/ready"})
 class ApiRequest(ASGIRequest):
     """A Django request that came through `ApiDoor`; for annotations only."""
 
+    _dont_enforce_csrf_checks: bool
     studio_id: str
     admitted: Admitted | None
     runtime: Runtime
@@ -93,6 +95,7 @@ class ApiDoor:
         if request.path in PUBLIC:
             return await self._get_response(request)
         headers = request.scope["headers"]
+        check_host(headers)
         peer = request.scope["client"][0] if request.scope.get("client") else ""
         admitted = await request.runtime.gate.admit(
             headers,
@@ -103,20 +106,26 @@ class ApiDoor:
         if isinstance(admitted, Refused):
             raise admitted.error
         request.admitted = admitted
+        check_origin(admitted.caller, _origin(request))
         return await self._get_response(request)
 
     def _finish(
         self, request: ApiRequest, response: HttpResponseBase, limits: answers.Headers
     ) -> None:
         response["x-request-id"] = request.studio_id
-        origin = request.headers.get("origin")
-        encoded = origin.encode("latin-1", "replace") if origin else None
-        for name, value in (*limits, *answers.origin_headers(encoded, request.admitted)):
+        allowed = answers.origin_headers(_origin(request), request.admitted)
+        for name, value in (*limits, *allowed):
             response[name.decode()] = value.decode("latin-1")
         response["x-content-type-options"] = "nosniff"
 
 
+def _origin(request: ApiRequest) -> bytes | None:
+    return dict(request.scope["headers"]).get(b"origin")
+
+
 def _prepare(request: ApiRequest) -> None:
+    # Forgery needs a cookie that the browser sends along, and no API of ours reads one.
+    request._dont_enforce_csrf_checks = True  # noqa: SLF001  what Django's CSRF middleware looks at
     request.studio_id = new_id_text()
     request.admitted = None
     request.runtime = request.scope["state"]["runtime"]

@@ -43,7 +43,7 @@ def unseal(sealed: bytes, *, master_secret: str, purpose: str, context: bytes) -
     nonce, ciphertext = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
     try:
         return _cipher(master_secret, purpose).decrypt(nonce, ciphertext, context)
-    except InvalidTag as error:
+    except (InvalidTag, ValueError) as error:  # ValueError: cut off within the nonce
         raise SealBroken("sealed value does not open here") from error
 
 

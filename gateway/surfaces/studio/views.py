@@ -104,8 +104,9 @@ def _caller(request: ApiRequest) -> Caller:
 
 
 def _only(request: ApiRequest, method: str) -> None:
-    if request.method != method:
-        raise MethodNotAllowed(f"Use {method} here.", headers={"Allow": method})
+    allowed = ("GET", "HEAD") if method == "GET" else (method,)
+    if request.method not in allowed:
+        raise MethodNotAllowed(f"Use {method} here.", headers={"Allow": ", ".join(allowed)})
 
 
 async def _answers(question: Awaitable[object]) -> bool:
