@@ -14,14 +14,22 @@ from collections.abc import Sequence
 import msgspec
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
+from psycopg_pool import PoolTimeout
 
 from gateway.limiter import Admission, Ask, Limiter
 from studio.accounts import queries
 from studio.accounts.callers import Caller
 from studio.accounts.credentials import Credential, read_credential
 from studio.accounts.errors import InvalidToken
-from studio.core.errors import Forbidden, InvalidRequest, RateLimited, Unauthenticated
+from studio.core.errors import (
+    Forbidden,
+    GatewayError,
+    InvalidRequest,
+    RateLimited,
+    Unauthenticated,
+    Unavailable,
+)
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -38,9 +46,9 @@ class Admitted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
-    """A request that was counted and not let in."""
+    """A request that was counted and not let in: over its limits, or without a good credential."""
 
-    error: RateLimited
+    error: GatewayError
     admission: Admission
 
 
@@ -55,23 +63,18 @@ class Gate:
         """Identify the caller and count the request; its concurrent place is taken until `leave`.
 
         A request without a valid credential is counted by its address: guessing is limited too.
-        Raises: Unauthenticated or InvalidRequest with the reason; nothing but the count was
-        written.
+        Raises: Unavailable (accounts cannot be read).
         """
         try:
             credential = read_credential(headers)
             admission = await self._ask(credential, request_id)
-        except (Unauthenticated, InvalidRequest) as error:
-            stranger = await self._count_stranger(request_id, address)
-            if stranger.state != "ok":
-                return Refused(error=_limit_error(stranger), admission=stranger)
-            error.headers |= _limit_texts(stranger)
-            raise
+        except (Unauthenticated, InvalidRequest, Forbidden) as error:
+            return await self._count_stranger(error, request_id, address)
         caller = admission.caller
         assert caller is not None, "an identified caller comes with its admission"
         if caller.expires_at is not None and caller.expires_at <= time.time():
             self.leave(caller, request_id)
-            raise InvalidToken
+            return Refused(error=InvalidToken(), admission=admission)
         if admission.state == "ok":
             return Admitted(caller=caller, admission=admission)
         return Refused(error=_limit_error(admission), admission=admission)
@@ -99,7 +102,8 @@ class Gate:
             known.add_done_callback(lambda _: self._identifying.pop(credential.digest, None))
         return await asyncio.shield(known)
 
-    async def _count_stranger(self, request_id: str, address: str) -> Admission:
+    async def _count_stranger(self, error: GatewayError, request_id: str, address: str) -> Refused:
+        """Count a request without a good credential: refused for that, or as one of too many."""
         stranger = Caller.stranger(
             "address:" + hashlib.sha256(address.encode()).hexdigest()[:32],
             request_limit=_ANONYMOUS_LIMIT,
@@ -110,7 +114,9 @@ class Gate:
             Ask(request_id=request_id, digest=b"", caller=stranger, keep_copy=False)
         )
         self._limiter.release(stranger, request_id)
-        return admission
+        if admission.state == "ok":
+            return Refused(error=error, admission=admission)
+        return Refused(error=_limit_error(admission), admission=admission)
 
 
 def require_scope(caller: Caller, scope: str) -> None:
@@ -144,6 +150,10 @@ def client_address(headers: Headers, peer: str) -> str:
 def _identify(credential: Credential) -> Caller:
     try:
         return queries.identify(credential)
+    except (OperationalError, PoolTimeout) as error:
+        raise Unavailable(
+            "Accounts cannot be read right now.", headers={"Retry-After": "2"}
+        ) from error
     finally:
         connection.close()  # back to the pool: nothing else returns it from this thread
 

@@ -23,13 +23,16 @@ from gateway.providers.base import (
     UpstreamFailure,
     UpstreamInvalid,
     UpstreamResponse,
+    UpstreamTimeout,
 )
 from gateway.quoting import ChatTask, HeldChat, hold_chat
 from gateway.runtime import Runtime
 from gateway.statements import Outcome
+from studio.core.errors import GatewayError
 
 JSON_TYPE = "application/json"
 STREAM_TYPE = "text/event-stream"
+_LONGEST_STREAM_S = 3600
 
 
 class ChatAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +62,10 @@ async def complete(runtime: Runtime, task: ChatTask) -> ChatAnswer:
         await _void(runtime, held, error, sent_s)
         raise
     answered_s = time.perf_counter()
-    settled = await _settle_reply(runtime, held, reply, sent_s, answered_s)
+    try:
+        settled = await _settle_reply(runtime, held, reply, sent_s, answered_s)
+    finally:
+        runtime.desk.forget(task.id)
     overhead_s = time.perf_counter() - task.started_s - (answered_s - sent_s)
     return ChatAnswer(
         body=reply.body,
@@ -144,6 +150,8 @@ class ChatRelay:
         try:
             while not self._client_left:
                 data = await response.read_some()
+                if time.perf_counter() - self._sent_s > _LONGEST_STREAM_S:
+                    raise UpstreamTimeout("The answer took longer than an hour.")
                 if not data:
                     break
                 relayed = stream.feed(data)
@@ -169,12 +177,19 @@ class ChatRelay:
             failure = UpstreamInvalid("The provider ended its answer early.")
         if failure is not None:
             self._response.close()
-        outcome, closing = self._outcome(failure)
         try:
+            outcome, closing = self._outcome(failure)
             await self._runtime.desk.settle(outcome)
         finally:
+            self._runtime.desk.forget(self.held.task.id)
             self._let_go()
         return closing
+
+    def unsettled_bytes(self, error: GatewayError) -> bytes:
+        """Give the last bytes of a stream whose settle could not be recorded: an error, no `[DONE]`."""
+        return self._stream.closing_bytes(
+            usage=None, charge_ucr=0, failure=UpstreamInvalid(error.message)
+        )
 
     def _ended(self) -> bool:
         """Tell a whole answer from a cut one: not every provider says `[DONE]`."""
@@ -218,10 +233,13 @@ class ChatRelay:
         delivered.
         """
         reported, relayed = self._stream.usage, self._stream.relayed_tokens
-        if complete and reported is not None:
+        if complete and reported is not None and relayed:
             return reported
         if relayed == 0:
-            return reported if complete else None
+            paid = complete and _is_payable(
+                reported, delivered=False, finish_reason=self._stream.finish_reason
+            )
+            return reported if paid else None
         counted = min(relayed, self.held.output_ceiling)
         if reported is not None:
             output_tokens = max(reported.output_tokens, counted)
@@ -294,20 +312,26 @@ async def _settle_reply(
 
 
 def _used(held: HeldChat, reply: Reply) -> ChatUsage | None:
-    """Give what a finished answer used; None, and no charge, for one with nothing in it to pay for.
-
-    A limit that was used up by reasoning alone was asked for and is paid.
-    """
+    """Give what a finished answer used; None, and no charge, if there is nothing to pay for."""
     reported = reply.usage
-    if not reply.delivered and (
-        reported is None or not reported.output_tokens or reply.finish_reason == "content_filter"
-    ):
+    if not _is_payable(reported, delivered=reply.delivered, finish_reason=reply.finish_reason):
         return None
     return reported or ChatUsage(
         input_tokens=held.input_estimate,
         output_tokens=min(reply.counted_tokens, held.output_ceiling),
         source="counted",
     )
+
+
+def _is_payable(reported: ChatUsage | None, *, delivered: bool, finish_reason: str | None) -> bool:
+    """Tell whether an answer is paid for: it delivered something, or spent its limit on reasoning.
+
+    A block by moderation and an empty answer cost nothing.
+    """
+    if delivered:
+        return True
+    spent = reported is not None and reported.output_tokens > 0
+    return spent and finish_reason != "content_filter"
 
 
 async def _void(runtime: Runtime, held: HeldChat, error: BaseException, sent_s: float) -> None:
@@ -373,7 +397,7 @@ def _outcome(  # noqa: PLR0913  one row of the usage table has this many sources
         reasoning_tokens=used.reasoning_tokens,
         usage_source=used.source,
         latency_ms=round((now_s - sent_s) * 1000),
-        first_byte_ms=round(((first_s or now_s) - sent_s) * 1000),
+        first_byte_ms=round((first_s - sent_s) * 1000) if first_s is not None else None,
         capped=caller.spend_cap_ucr is not None and caller.app_key_id is not None,
         keep_answer=state == "succeeded" and held.task.claim is not None,
         answer=answer,

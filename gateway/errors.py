@@ -7,6 +7,7 @@ from gateway.providers.failures import UpstreamFailure
 from studio.core.errors import Conflict, GatewayError, Unavailable
 
 __all__ = [
+    "AnswerNotKept",
     "IdempotencyConflict",
     "IdempotencyMismatch",
     "InsufficientCredits",
@@ -91,6 +92,12 @@ class IdempotencyConflict(Conflict):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, headers={"Retry-After": "2"})
+
+
+class AnswerNotKept(Conflict):
+    """The Idempotency-Key was answered, and the answer is not to be had again: use a new key."""
+
+    code = "idempotent_answer_not_kept"
 
 
 class IdempotencyMismatch(GatewayError):

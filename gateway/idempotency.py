@@ -12,7 +12,7 @@ import msgspec
 from django.conf import settings
 from psycopg_pool import AsyncConnectionPool
 
-from gateway.errors import IdempotencyConflict, IdempotencyMismatch
+from gateway.errors import AnswerNotKept, IdempotencyConflict, IdempotencyMismatch
 from studio.accounts.callers import Caller
 from studio.core import secrets
 from studio.core.errors import InvalidRequest
@@ -85,15 +85,16 @@ async def look_up(
     if state == "open":
         raise IdempotencyConflict("A request with this Idempotency-Key is still being served.")
     if answer is None:
-        raise IdempotencyConflict(
-            "The answer under this Idempotency-Key was too large to be kept; use a new key."
+        raise AnswerNotKept("The answer under this Idempotency-Key was too large to be kept.")
+    try:
+        body = secrets.unseal(
+            bytes(answer),
+            master_secret=settings.VAULT_SECRET,
+            purpose=_PURPOSE,
+            context=str(call_id).encode(),
         )
-    body = secrets.unseal(
-        bytes(answer),
-        master_secret=settings.VAULT_SECRET,
-        purpose=_PURPOSE,
-        context=str(call_id).encode(),
-    )
+    except secrets.SealBroken as error:
+        raise AnswerNotKept("The answer under this Idempotency-Key cannot be read.") from error
     return StoredAnswer(status=status, media_type=media_type, body=body)
 
 

@@ -20,14 +20,9 @@ logger = logging.getLogger(__name__)
 
 _CLAIM_DEAD = read_sql("claim_dead_calls")
 _CLAIM_ORPHANS = read_sql("claim_orphan_calls")
-_FORGET_ANSWERS = """
-UPDATE gateway_call SET answer = NULL, idempotency_digest = NULL
-WHERE idempotency_digest IS NOT NULL AND state <> 'open'
-  AND started_at < now() - interval '24 hours'
-"""
-_FORGET_CALLS = """
-DELETE FROM gateway_call WHERE state <> 'open' AND finished_at < now() - interval '7 days'
-"""
+_FORGET_ANSWERS = read_sql("forget_answers")
+_FORGET_CALLS = read_sql("forget_calls")
+_FORGOTTEN_AT_ONCE = 5_000
 
 
 class DeadCall(msgspec.Struct, frozen=True):
@@ -42,7 +37,7 @@ class DeadCall(msgspec.Struct, frozen=True):
     input_estimate: int
     checkpoint_tokens: int
     age_ms: int
-    has_key: bool
+    capped: bool
 
 
 def resolve_dead_calls(limit: int = 200) -> int:
@@ -55,13 +50,14 @@ def resolve_orphan_calls(limit: int = 200) -> None:
     _resolve(_CLAIM_ORPHANS, limit)
 
 
-def forget_old_calls() -> tuple[int, int]:
-    """Drop stored answers after 24 hours and call rows after 7 days. Returns: answers, rows."""
-    with connection.cursor() as cursor:
-        cursor.execute(_FORGET_ANSWERS)
-        answers = cursor.rowcount
-        cursor.execute(_FORGET_CALLS)
-        return answers, cursor.rowcount
+def forget_old_calls() -> None:
+    """Drop stored answers after 24 hours and call rows after 7 days, some thousand at a time."""
+    for statement in (_FORGET_ANSWERS, _FORGET_CALLS):
+        forgotten = _FORGOTTEN_AT_ONCE
+        while forgotten == _FORGOTTEN_AT_ONCE:
+            with connection.cursor() as cursor:
+                cursor.execute(statement, [_FORGOTTEN_AT_ONCE])
+                forgotten = cursor.rowcount
 
 
 def _resolve(claim: str, limit: int) -> int:
@@ -103,8 +99,8 @@ def _outcome(call: DeadCall, book: PriceBookSnapshot) -> Outcome:
         reasoning_tokens=0,
         usage_source=usage.source,
         latency_ms=call.age_ms,
-        first_byte_ms=call.age_ms,
-        capped=call.has_key,
+        first_byte_ms=None,
+        capped=call.capped,
     )
 
 

@@ -1,5 +1,7 @@
 """From a resolved route to what a call needs: adaptor, address, key, and a finite price."""
 
+from urllib.parse import urlsplit
+
 import msgspec
 from django.conf import settings
 
@@ -56,7 +58,8 @@ def _configured(slug: str) -> Upstream | None:
         sandbox = bool(settings.SANDBOX_URL) and base_url.startswith(settings.SANDBOX_URL)
         return Upstream(provider=provider, base_url=base_url, key=key, sandbox=sandbox)
     if settings.SANDBOX_URL:
-        base_url = f"{settings.SANDBOX_URL.rstrip('/')}/{slug}/v1"
+        version = urlsplit(provider.default_base_url).path
+        base_url = f"{settings.SANDBOX_URL.rstrip('/')}/{slug}{version}"
         return Upstream(provider=provider, base_url=base_url, key=_SANDBOX_KEY, sandbox=True)
     return None
 
@@ -64,13 +67,20 @@ def _configured(slug: str) -> Upstream | None:
 def priced_route(
     resolution: Resolution, *, upstreams: Upstreams, book: PriceBookSnapshot
 ) -> PricedRoute:
-    """Pick the resolution's first route that can be called.
+    """Pick the resolution's first route that has a provider here and a price.
 
-    Raises: NoProvider, NoPrice (never free).
+    Raises: NoProvider, NoPrice (never free): why the preferred route cannot be called.
     """
-    route = resolution.routes[0]
-    upstream = upstreams.get(route.provider)
-    price = book.chat(route.provider, route.model)
-    if price is None:
-        raise NoPrice(f'Model "{route.model}" has no price and cannot be called.')
-    return PricedRoute(route=route, upstream=upstream, price=price)
+    refusal: NoProvider | NoPrice | None = None
+    for route in resolution.routes:
+        try:
+            upstream = upstreams.get(route.provider)
+        except NoProvider as error:
+            refusal = refusal or error
+            continue
+        price = book.chat(route.provider, route.model)
+        if price is not None:
+            return PricedRoute(route=route, upstream=upstream, price=price)
+        refusal = refusal or NoPrice(f'Model "{route.model}" has no price and cannot be called.')
+    assert refusal is not None, "a resolution has at least one route"
+    raise refusal

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 import redis.asyncio
 from django.conf import settings
+from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -38,16 +39,19 @@ _GC_THRESHOLDS = (20_000, 50, 100)
 
 
 def conninfo() -> str:
-    """Give libpq's address of the database the settings name, without Django's own options."""
+    """Give libpq's address of the database the settings name, with its options but not Django's."""
     database = settings.DATABASES["default"]
-    parts = {
-        "host": database.get("HOST"),
-        "port": database.get("PORT"),
-        "user": database.get("USER"),
-        "password": database.get("PASSWORD"),
-        "dbname": database.get("NAME"),
-    }
-    return " ".join(f"{name}='{value}'" for name, value in parts.items() if value)
+    options = dict(database.get("OPTIONS", {}))
+    for django_s_own in ("pool", "options"):
+        options.pop(django_s_own, None)
+    return make_conninfo(
+        host=database.get("HOST") or None,
+        port=database.get("PORT") or None,
+        user=database.get("USER") or None,
+        password=database.get("PASSWORD") or None,
+        dbname=database.get("NAME") or None,
+        **options,
+    )
 
 
 class Runtime:
@@ -108,8 +112,8 @@ class Runtime:
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
-        await self.refusals.flush()
         await self.desk.close()
+        await _guarded(self.refusals.flush)
         await self.limiter.close()
         await self.transport.close()
         await self.pool.close()

@@ -78,7 +78,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     reasoning_tokens: int
     usage_source: str
     latency_ms: int
-    first_byte_ms: int
+    first_byte_ms: int | None
     attempts: int = 1
     capped: bool = False
     keep_answer: bool = False

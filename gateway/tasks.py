@@ -12,7 +12,12 @@ def resolve_dead_calls() -> int:
 
 
 @shared_task
-def forget_old_calls() -> None:
-    """End calls that lost their hold; drop answers after a day, call rows after a week."""
+def resolve_orphan_calls() -> None:
+    """End calls whose hold lapsed before anybody resolved them."""
     resolver.resolve_orphan_calls()
+
+
+@shared_task
+def forget_old_calls() -> None:
+    """Drop stored answers after a day and call rows after a week."""
     resolver.forget_old_calls()

@@ -17,8 +17,8 @@ from gateway.providers.failures import ErrorWords, UpstreamInvalid
 NO_RAW = Raw(b"null")
 _FINISH_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
 _QUOTA_WORDS = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
-_Count = Annotated[int, Meta(ge=0, le=2**40)]
-"""Tokens: no integer beyond that is one."""
+_Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+"""Tokens: no integer beyond that is one, nor fits where usage is kept."""
 
 
 class _InputDetails(Struct):

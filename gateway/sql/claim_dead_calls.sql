@@ -9,4 +9,5 @@ WHERE id IN (
     AND pg_postmaster_start_time() < now() - interval '15 seconds'
   ORDER BY c.lease_until LIMIT %s FOR UPDATE OF c SKIP LOCKED)
 RETURNING id, workspace_id, provider, model, price_version, markup_bp, input_estimate, checkpoint_tokens,
-  (extract(epoch FROM now() - started_at) * 1000)::int, app_key_id IS NOT NULL
+  LEAST(extract(epoch FROM now() - started_at) * 1000, 2147483647)::int,
+  EXISTS (SELECT FROM accounts_appkey a WHERE a.id = app_key_id AND a.spend_cap_ucr IS NOT NULL)

@@ -1,7 +1,5 @@
 """Headers that every answer carries, whichever door it leaves by."""
 
-import time
-
 from gateway.admission import Admitted
 from gateway.limiter import Admission
 from studio.core.money import credits_text
@@ -84,12 +82,3 @@ def paid_headers(
     if remaining_ucr is not None:
         headers.append((b"x-credits-remaining", credits_text(remaining_ucr).encode()))
     return headers
-
-
-def anonymous_limit(limit: int, window_s: int) -> Headers:
-    """Stand in where no limiter was asked (health, preflight): a full allowance."""
-    return [
-        (b"x-ratelimit-limit", b"%d" % limit),
-        (b"x-ratelimit-remaining", b"%d" % limit),
-        (b"x-ratelimit-reset", b"%d" % (int(time.time()) + window_s)),
-    ]

@@ -6,6 +6,7 @@ import asyncio
 
 from gateway.admission import require_scope
 from gateway.chat import JSON_TYPE, STREAM_TYPE, ChatAnswer, ChatRelay, complete, open_stream
+from gateway.errors import OutcomeUnknown
 from gateway.idempotency import StoredAnswer, look_up, read_claim
 from gateway.operations.chat import ChatRequest, decode_chat, names_model_only, speaks_core
 from gateway.quoting import ChatTask
@@ -35,7 +36,6 @@ async def chat(request: Request) -> Answer | None:
         _check_media_type(request)
         body = await request.read_body(_BODY_LIMIT_BYTES)
         wanted = _read_chat(request, body)
-        _refuse_user_keys(request)
         labels = read_labels(request, caller)
         claim = read_claim(
             request.headers.get(b"idempotency-key"), caller=caller, route=request.path, body=body
@@ -89,6 +89,8 @@ async def _stream(request: Request, task: ChatTask) -> None:
         pulse.stop()
         try:
             closing = await relay.finish()
+        except OutcomeUnknown as error:
+            closing = relay.unsettled_bytes(error)
         finally:
             watcher.cancel()
     await request.send(closing, more=False)
@@ -173,12 +175,3 @@ def _check_media_type(request: Request) -> None:
     media_type = request.headers.get(b"content-type", b"application/json")
     if media_type.split(b";", 1)[0].strip().lower() != b"application/json":
         raise UnsupportedMediaType("Send the request as application/json.")
-
-
-def _refuse_user_keys(request: Request) -> None:
-    """Refuse a provider key of the caller's own rather than charge for what it was meant to pay."""
-    for name in request.headers:
-        if name.startswith(b"x-user-") and name.endswith(b"-key"):
-            raise InvalidRequest(
-                f"{name.decode('latin-1')}: provider keys by header are not supported yet."
-            )

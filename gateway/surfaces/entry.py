@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager
 import msgspec
 
 from gateway.admission import Admitted, Refused, check_origin, client_address
-from gateway.errors import UpstreamFailure
+from gateway.errors import OutcomeUnknown, UpstreamFailure
 from gateway.limiter import Admission
 from gateway.refusals import Refusal
+from gateway.runtime import Runtime
 from gateway.surfaces.answers import limit_headers
 from gateway.surfaces.door import Request
+from gateway.surfaces.envelopes import status_of
 from studio.accounts.callers import APP_USER, Caller
 from studio.core.errors import GatewayError, InvalidRequest
 
@@ -31,7 +33,7 @@ class Labels(msgspec.Struct, frozen=True):
 async def entered(request: Request, operation: str) -> AsyncIterator[Admitted]:
     """Admit the caller for the time of the block; count the request if it is refused before a call.
 
-    Raises: Unauthenticated, RateLimited, Forbidden (origin).
+    Raises: Unauthenticated, RateLimited, Forbidden (origin), InvalidRequest (a provider key).
     """
     address = client_address(request.raw_headers, request.peer)
     gate = request.runtime.gate
@@ -43,8 +45,9 @@ async def entered(request: Request, operation: str) -> AsyncIterator[Admitted]:
     request.admitted = admitted
     try:
         check_origin(admitted.caller, request.origin)
+        _refuse_user_keys(request)
         yield admitted
-    except UpstreamFailure:
+    except (UpstreamFailure, OutcomeUnknown):
         raise
     except GatewayError as error:
         _count(request, admitted.admission, operation, error)
@@ -93,18 +96,39 @@ def _label(request: Request, name: bytes) -> str:
     return text
 
 
-def _count(request: Request, admission: Admission, operation: str, error: GatewayError) -> None:
-    caller = admission.caller
+def count_refusal(
+    runtime: Runtime, caller: Caller | None, *, surface: str, operation: str, error: GatewayError
+) -> None:
+    """Count a request of a known workspace that was refused before any call."""
     if caller is None or not caller.workspace_id:
         return
-    request.runtime.refusals.count(
+    runtime.refusals.count(
         Refusal(
             workspace_id=caller.workspace_id,
             app_key_id=caller.app_key_id,
             app_id=caller.app_id or UNKNOWN_APP,
-            surface=request.surface,
+            surface=surface,
             operation=operation,
             reason=error.code,
-            http_status=error.status,
+            http_status=status_of(error, surface),
         )
     )
+
+
+def _count(request: Request, admission: Admission, operation: str, error: GatewayError) -> None:
+    count_refusal(
+        request.runtime,
+        admission.caller,
+        surface=request.surface,
+        operation=operation,
+        error=error,
+    )
+
+
+def _refuse_user_keys(request: Request) -> None:
+    """Refuse a provider key of the caller's own rather than charge for what it was meant to pay."""
+    for name in request.headers:
+        if name.startswith(b"x-user-") and name.endswith(b"-key"):
+            raise InvalidRequest(
+                f"{name.decode('latin-1')}: provider keys by header are not supported yet."
+            )
