@@ -99,6 +99,7 @@ def _compare(
             own["added p99 ms"] = own["p99 ms"] - direct["p99 ms"]
         if target is stack.gateway and believable and not books.faults:
             own["of pass-through"] = own["per s"] / bare["per s"]
+            own["of its CPU"] = bare["CPU ms"] / own["CPU ms"] if own["CPU ms"] else 0.0
         yield _row(case, setting, target, samples=samples[target.name], figures=own, books=books)
 
 
@@ -112,6 +113,7 @@ def _figures(samples: Sequence[Sample]) -> dict[str, float]:
         "per s": median([sample.result.rps for sample in samples]),
         "p50 ms": median([sample.result.p50_ms for sample in samples]),
         "p99 ms": median([sample.result.p99_ms for sample in samples]),
+        "core busy": median([s.used.target_s / s.result.wall_s for s in samples]),
         "CPU ms": per_request_ms(samples, lambda used: used.target_s),
         "PostgreSQL ms": per_request_ms(samples, lambda used: used.postgres_s),
         "Redis ms": per_request_ms(samples, lambda used: used.valkey_s),

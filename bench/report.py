@@ -53,7 +53,7 @@ def _cells(row: Row, headings: Sequence[str]) -> list[str]:
 def _number(name: str, value: float | None) -> str:
     if value is None:
         return "–"
-    if name.startswith("of "):
+    if name.startswith("of ") or name.endswith("busy"):
         return f"{value:.0%}"
     if value == int(value) or abs(value) >= 1000:
         return f"{value:,.0f}".replace(",", " ")

@@ -59,6 +59,7 @@ def _figures(samples: Sequence[Sample], options: Options, chunks: int) -> dict[s
         "chunks per s": median([s.result.chunks / options.seconds for s in samples]),
         "age p50 ms": median([s.result.age_p50_ms for s in samples]),
         "age p99 ms": median([s.result.age_p99_ms for s in samples]),
+        "core busy": median([s.used.target_s / s.result.wall_s for s in samples]),
         "CPU µs per chunk": median(microseconds),
         "KB per stream": max(s.grown_bytes for s in samples) / 1024 / streams,
     }

@@ -145,8 +145,7 @@ class ChatRelay:
         Nothing is retried after the first byte: a break becomes the terminal error event of
         `finish`.
         """
-        stream, response, desk = self._stream, self._response, self._runtime.desk
-        call_id = self.held.task.id
+        stream, response = self._stream, self._response
         try:
             while not self._client_left:
                 data = await response.read_some()
@@ -156,11 +155,7 @@ class ChatRelay:
                     break
                 relayed = stream.feed(data)
                 if relayed:
-                    if self._first_s is None:
-                        self._first_s = time.perf_counter()
-                    if self._transcript is not None:
-                        self._keep(relayed)
-                    desk.progressed(call_id, stream.relayed_tokens)
+                    self._note(relayed)
                     yield relayed
                 if stream.finished or stream.failure is not None:
                     break
@@ -186,7 +181,7 @@ class ChatRelay:
         return closing
 
     def unsettled_bytes(self, error: GatewayError) -> bytes:
-        """Give the last bytes of a stream whose settle could not be recorded: an error, no `[DONE]`."""
+        """Give the last bytes of a stream that could not be settled: an error, no `[DONE]`."""
         return self._stream.closing_bytes(
             usage=None, charge_ucr=0, failure=UpstreamInvalid(error.message)
         )
@@ -248,13 +243,17 @@ class ChatRelay:
             input_tokens=self.held.input_estimate, output_tokens=counted, source="counted"
         )
 
-    def _keep(self, relayed: bytes) -> None:
-        assert self._transcript is not None
-        self._transcript_bytes += len(relayed)
-        if self._transcript_bytes <= LONGEST_ANSWER_BYTES:
-            self._transcript.append(relayed)
-        else:
-            self._transcript = None
+    def _note(self, relayed: bytes) -> None:
+        """Keep account of what goes out: the first moment, the checkpoint, the stored answer."""
+        if self._first_s is None:
+            self._first_s = time.perf_counter()
+        self._runtime.desk.progressed(self.held.task.id, self._stream.relayed_tokens)
+        if self._transcript is not None:
+            self._transcript_bytes += len(relayed)
+            if self._transcript_bytes <= LONGEST_ANSWER_BYTES:
+                self._transcript.append(relayed)
+            else:
+                self._transcript = None
 
 
 async def _call(runtime: Runtime, held: HeldChat) -> Reply:

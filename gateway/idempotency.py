@@ -10,9 +10,9 @@ import hashlib
 
 import msgspec
 from django.conf import settings
-from psycopg_pool import AsyncConnectionPool
 
 from gateway.errors import AnswerNotKept, IdempotencyConflict, IdempotencyMismatch
+from gateway.pool import Pool, borrowed
 from studio.accounts.callers import Caller
 from studio.core import secrets
 from studio.core.errors import InvalidRequest
@@ -63,15 +63,13 @@ def read_claim(header: bytes | None, *, caller: Caller, route: str, body: bytes)
     )
 
 
-async def look_up(
-    pool: AsyncConnectionPool, claim: Claim, *, workspace_id: int
-) -> StoredAnswer | None:
+async def look_up(pool: Pool, claim: Claim, *, workspace_id: int) -> StoredAnswer | None:
     """Find the answer that was given under this key, if any.
 
     Raises: IdempotencyMismatch (used with another body or path), IdempotencyConflict (still being
     served).
     """
-    async with pool.connection() as connection:
+    async with borrowed(pool) as connection:
         cursor = await connection.execute(_LOOK_UP, (workspace_id, claim.key_digest))
         row = await cursor.fetchone()
         if row is None:

@@ -24,6 +24,7 @@ from gateway.operations.chat import (
     output_token_ceiling,
     unpriced_options,
 )
+from gateway.pool import borrowed
 from gateway.routing import PricedRoute, priced_route
 from gateway.runtime import Runtime
 from gateway.statements import NewCall
@@ -137,7 +138,7 @@ def _check_model(caller: Caller, names: set[str]) -> None:
 
 async def _check_budget(runtime: Runtime, caller: Caller) -> None:
     """Refuse a key whose cap is used up; soft by what is in flight, since the wallet is hard."""
-    async with runtime.pool.connection() as connection:
+    async with borrowed(runtime.pool) as connection:
         cursor = await connection.execute(_SPENT, (caller.app_key_id,))
         row = await cursor.fetchone()
     assert caller.spend_cap_ucr is not None

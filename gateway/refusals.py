@@ -7,8 +7,8 @@ from collections import Counter
 from uuid import UUID
 
 import msgspec
-from psycopg_pool import AsyncConnectionPool
 
+from gateway.pool import Pool
 from gateway.statements import read_sql
 from studio.core.ids import new_id
 
@@ -35,7 +35,7 @@ class RefusalCounter:
     A killed process loses at most those seconds' refusals.
     """
 
-    def __init__(self, pool: AsyncConnectionPool) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._counts: Counter[tuple[int, Refusal]] = Counter()
 

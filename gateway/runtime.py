@@ -21,6 +21,7 @@ from gateway.admission import Gate
 from gateway.calls import CallDesk
 from gateway.catalogue.snapshot import CatalogueSnapshot, Route
 from gateway.limiter import Limiter
+from gateway.pool import Pool
 from gateway.refusals import RefusalCounter
 from gateway.routing import Upstreams
 from gateway.transport import Transport
@@ -62,7 +63,7 @@ class Runtime:
         self.upstreams = Upstreams()
         self.transport = Transport()
         self.desk = CallDesk(conninfo())
-        self.pool = AsyncConnectionPool(
+        self.pool: Pool = AsyncConnectionPool(
             conninfo(),
             min_size=0,
             max_size=8,

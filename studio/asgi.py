@@ -87,7 +87,11 @@ async def _lifespan(scope: Scope, receive: Receive, send: Send) -> None:
         message: Any = await receive()
         if message["type"] == "lifespan.startup":
             runtime = Runtime()
-            await runtime.open()
+            try:
+                await runtime.open()
+            except BaseException:
+                await runtime.close()
+                raise
             scope["state"]["runtime"] = runtime
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":

@@ -1,83 +1,39 @@
 """The ledger for staff: search and read, and grant credits through the service."""
 
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from billing.models.ledger import Entry, Hold, Lot, Wallet
 from billing.services import grant_credits
-from studio.accounts.models import Workspace
+from studio.accounts.read_only_admin import SearchedByIdAdmin, read_number
 from studio.core.errors import GatewayError
 from studio.core.ids import new_id
 from studio.core.money import credits_text, credits_to_ucr
 
-_MOST_COUNTED = 10_000
+
+class LedgerAdmin(SearchedByIdAdmin):
+    """A view of the ledger."""
+
+    workspace_field = "wallet_id"
+    search_help_text = "Workspace id or whole workspace name"
 
 
-class BoundedPaginator(Paginator):  # type: ignore[type-arg]
-    """Count no further than 10 000 rows: nobody pages that far, and the journal has millions."""
+class LedgerCallAdmin(LedgerAdmin):
+    """A view of the ledger whose rows belong to calls, or to events from outside."""
 
-    @cached_property
-    def count(self) -> int:
-        """Count the rows that can be paged through."""
-        rows = cast("QuerySet[Any]", self.object_list)
-        return rows.order_by()[:_MOST_COUNTED].count()
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """A view of the ledger: nothing to add, change or delete."""
-
-    list_per_page = 50
-    show_full_result_count = False
-    paginator = BoundedPaginator
+    uuid_field = "call_id"
     search_help_text = "Workspace id, whole workspace name, or id of a call or event"
-
-    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Nobody."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Nobody."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Nobody."""
-        return False
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """Search by equality, which the ledger's indexes can answer."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        if term.isdecimal():
-            return queryset.filter(wallet_id=min(int(term), 2**63 - 1)), False
-        call_id = _read_uuid(term)
-        if call_id is None:
-            named = Workspace.objects.filter(name=term).values_list("pk", flat=True)
-            return queryset.filter(wallet_id__in=list(named)), False
-        by_call = "call_id" in {field.name for field in self.model._meta.get_fields()}
-        return (queryset.filter(call_id=call_id) if by_call else queryset.none()), False
-
-
-def _read_uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def _by_group(queryset: QuerySet[Any], key: str) -> QuerySet[Any]:
@@ -105,7 +61,7 @@ class GrantForm(forms.Form):
 
 
 @admin.register(Wallet)
-class WalletAdmin(ReadOnlyAdmin):
+class WalletAdmin(LedgerAdmin):
     """What each workspace has. Only promos are given here: top-ups come with a payment."""
 
     list_display = (
@@ -117,16 +73,14 @@ class WalletAdmin(ReadOnlyAdmin):
         "frozen",
     )
     ordering = ("wallet_id",)
-    search_fields = ("workspace_name",)
     readonly_fields = ("grant",)
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Wallet | None:
         """Find by the indexed id."""
-        if not object_id.isdecimal():
-            return None
-        return Wallet.objects.filter(wallet_id=min(int(object_id), 2**63 - 1)).first()
+        number = read_number(object_id)
+        return None if number is None else Wallet.objects.filter(wallet_id=number).first()
 
     def get_urls(self) -> list[URLPattern]:
         """Add the grant's page."""
@@ -184,7 +138,7 @@ class WalletAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Lot)
-class LotAdmin(ReadOnlyAdmin):
+class LotAdmin(LedgerAdmin):
     """Where a wallet's credit came from, and what is left of it."""
 
     list_display = (
@@ -199,24 +153,21 @@ class LotAdmin(ReadOnlyAdmin):
     )
     list_filter = ("kind", "live")
     ordering = ("-lot_id",)
-    search_fields = ("workspace_name",)
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Lot | None:
         """Find by the indexed id."""
-        if not object_id.isdecimal():
-            return None
-        return Lot.objects.filter(lot_id=min(int(object_id), 2**63 - 1)).first()
+        number = read_number(object_id)
+        return None if number is None else Lot.objects.filter(lot_id=number).first()
 
 
 @admin.register(Hold)
-class HoldAdmin(ReadOnlyAdmin):
+class HoldAdmin(LedgerCallAdmin):
     """What open calls reserve. A row lives for seconds."""
 
     list_display = ("call_id", "workspace_name", "amount_ucr", "lot_id", "expires_at")
     ordering = ("wallet_id", "call_id", "seq")
-    search_fields = ("workspace_name",)
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
@@ -227,7 +178,7 @@ class HoldAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Entry)
-class EntryAdmin(ReadOnlyAdmin):
+class EntryAdmin(LedgerCallAdmin):
     """The journal. Search for a workspace to read its statement in order of time."""
 
     list_display = (
@@ -244,7 +195,6 @@ class EntryAdmin(ReadOnlyAdmin):
     list_filter = ("kind",)
     # The order of the index entry_statement, backwards.
     ordering = ("-wallet_id", "-at", "-call_id", "-seq")
-    search_fields = ("workspace_name",)
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None

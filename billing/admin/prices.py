@@ -14,6 +14,7 @@ from billing.models.prices import Price, PriceBook
 from billing.price_books import change_price, hand_back
 from billing.price_file import check_price, ucr_to_usd, usd_to_ucr
 from billing.pricing import PriceRow, read_rows
+from studio.accounts.read_only_admin import ReadOnlyAdmin
 
 _KEY_FIELDS = ("provider", "model", "operation", "meter", "options")
 _FIXED_FIELDS = (*_KEY_FIELDS, "per")
@@ -116,7 +117,7 @@ class PriceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Return to the list, as above."""
         return self._to_list(request, obj)
 
-    @admin.action(description="Let prices.toml decide these again")
+    @admin.action(description="Let prices.toml decide these again", permissions=["change"])
     def hand_back_to_file(self, request: HttpRequest, queryset: QuerySet[Price]) -> None:
         """Drop the mark of staff, so that the next loading of the file takes over."""
         picked = {price.pk for price in queryset}
@@ -163,8 +164,8 @@ class PriceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(PriceBook)
-class PriceBookAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Every version there has been. Read-only."""
+class PriceBookAdmin(ReadOnlyAdmin):
+    """Every version there has been; new ones come from changed prices."""
 
     list_display = ("version", "created_at", "created_by", "note", "price_count")
     fields = ("version", "created_at", "created_by", "note", "digest", "changes")
@@ -174,18 +175,6 @@ class PriceBookAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Count the prices in the same query."""
         books: QuerySet[PriceBook] = super().get_queryset(request)
         return books.annotate(count=Count("prices"))
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: versions come from changes."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: PriceBook | None = None) -> bool:
-        """Refuse: versions are for ever."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: PriceBook | None = None) -> bool:
-        """Refuse: versions are for ever."""
-        return False
 
     @admin.display(description="prices")
     def price_count(self, book: "PriceBook") -> int:

@@ -19,6 +19,7 @@ from gateway.models.catalogue import (
     CatalogueRow,
     KindRoute,
 )
+from studio.accounts.read_only_admin import ReadOnlyAdmin
 
 _HISTORY_LINES = 50
 
@@ -48,7 +49,9 @@ class CatalogueRowAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Write through the service, in the name of who is signed in."""
         save_row(obj, actor=request.user.get_username(), by_staff=True)
 
-    @admin.action(description="Let model-catalog.json decide these again")
+    @admin.action(
+        description="Let model-catalog.json decide these again", permissions=["change"]
+    )
     def hand_back_to_file(self, request: HttpRequest, queryset: "QuerySet[CatalogueRow]") -> None:
         """Drop the mark of staff, so that the next loading of the file takes over."""
         actor = request.user.get_username()
@@ -125,30 +128,14 @@ class AliasAdmin(CatalogueRowAdmin):
 
 
 @admin.register(CatalogueChange)
-class CatalogueChangeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """The whole history. Read-only."""
+class CatalogueChangeAdmin(ReadOnlyAdmin):
+    """The whole history; changes write it."""
 
     list_display = ("at", "actor", "table", "row", "what")
     list_filter = ("table",)
     search_fields = ("row", "actor")
     ordering = ("-at",)
     fields = ("at", "actor", "table", "row", "before", "after")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: history is written by changes."""
-        return False
-
-    def has_change_permission(
-        self, request: HttpRequest, obj: CatalogueChange | None = None
-    ) -> bool:
-        """Refuse: history stands."""
-        return False
-
-    def has_delete_permission(
-        self, request: HttpRequest, obj: CatalogueChange | None = None
-    ) -> bool:
-        """Refuse: history stands."""
-        return False
 
     @admin.display(description="change")
     def what(self, change: CatalogueChange) -> str:

@@ -1,4 +1,4 @@
-"""The error envelopes of the public APIs, one renderer each (docs/api.md has the table)."""
+"""The error envelopes of the public APIs, one renderer each (docs/api/errors.md has the table)."""
 
 from collections.abc import Callable
 
@@ -42,7 +42,7 @@ _BY_NAME: dict[str, Renderer] = {
     "image-studio": _detail,
     "speech": _speech,
 }
-_CORE_PATHS = ("/v1/chat/completions", "/v1/images/generations", "/v1/audio/")
+_CORE_PATHS = ("/v1/chat/completions", "/v1/images/generations", "/v1/audio/", "/v1/models/")
 _STUDIO_PATHS = ("/v1/", "/health/")
 
 

@@ -21,7 +21,9 @@ from gateway.admission import Admitted, Refused, check_origin, client_address
 from gateway.runtime import Runtime
 from gateway.surfaces import answers
 from gateway.surfaces.door import check_host
+from gateway.surfaces.entry import count_refusal
 from gateway.surfaces.envelopes import render, status_of, surface_of
+from studio.accounts.callers import Caller
 from studio.core.errors import (
     BodyTooLarge,
     GatewayError,
@@ -75,6 +77,11 @@ class ApiDoor:
                 raise _foreign(response.status_code)
         except GatewayError as error:
             response, code = _error_response(error, surface), error.code
+        except Exception:
+            # As on the fast door: the caller gets the envelope, the log the traceback.
+            logger.exception("request %s failed", request.studio_id)
+            bug = GatewayError("Internal server error")
+            response, code = _error_response(bug, surface), bug.code
         finally:
             if request.admitted is not None:
                 request.runtime.gate.leave(request.admitted.caller, request.studio_id)
@@ -104,6 +111,7 @@ class ApiDoor:
         )
         limits += answers.limit_headers(admitted.admission)
         if isinstance(admitted, Refused):
+            _count(request, admitted.admission.caller, admitted.error)
             raise admitted.error
         request.admitted = admitted
         check_origin(admitted.caller, _origin(request))
@@ -121,6 +129,12 @@ class ApiDoor:
 
 def _origin(request: ApiRequest) -> bytes | None:
     return dict(request.scope["headers"]).get(b"origin")
+
+
+def _count(request: ApiRequest, caller: Caller | None, error: GatewayError) -> None:
+    surface = surface_of(request.path)
+    assert surface is not None, "only API requests come here"
+    count_refusal(request.runtime, caller, surface=surface, operation="", error=error)
 
 
 def _prepare(request: ApiRequest) -> None:

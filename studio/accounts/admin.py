@@ -6,6 +6,7 @@ from django.http import HttpRequest
 
 from studio.accounts import services
 from studio.accounts.models import AppKey, Issuer, Member, Session, Tier, Workspace
+from studio.accounts.read_only_admin import ReadOnlyAdmin
 
 
 @admin.register(Tier)
@@ -123,8 +124,8 @@ class AppKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Session)
-class SessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Sessions, to look at and to end."""
+class SessionAdmin(ReadOnlyAdmin):
+    """Sessions, to look at and to end. Callers open them; they are purged when they are over."""
 
     list_display = ["id", "workspace", "subject", "channel", "app_id", "expires_at", "revoked_at"]
     list_filter = [("revoked_at", admin.EmptyFieldListFilter)]
@@ -147,17 +148,9 @@ class SessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     ]
     actions = ["revoke"]
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Sessions are opened by callers."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Only the list's action writes."""
         return obj is None and super().has_change_permission(request, obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
-        """They are purged when they are over."""
-        return False
 
     @admin.action(description="End these sessions", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:

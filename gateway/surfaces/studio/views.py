@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable
 from datetime import UTC, datetime
 
+import msgspec
 import psycopg
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -21,10 +22,11 @@ from gateway.surfaces.middleware import ApiRequest, json_response
 from studio.accounts.callers import Caller
 from studio.celery import app as celery_app
 from studio.core.errors import MethodNotAllowed, NotFound
-from studio.core.money import ucr_to_credits
+from studio.core.money import credits_text
 
 _STARTED_S = time.monotonic()
 _READY_PATIENCE_S = 2.0
+_READY_KEPT_S = 1.0
 
 
 async def health(request: ApiRequest) -> HttpResponse:
@@ -41,11 +43,11 @@ async def health(request: ApiRequest) -> HttpResponse:
 
 async def ready(request: ApiRequest) -> HttpResponse:
     """Say whether database, cache and worker answer; 503 if the database or the cache does not."""
-    database, cache, worker = await asyncio.gather(
-        _answers(_ask_database(request)), _answers(_ask_cache(request)), _answers(_ask_worker())
-    )
-    parts = {"database": database, "cache": cache, "worker": worker}
-    usable = database and cache
+    if _readiness.asked_s + _READY_KEPT_S < time.monotonic():
+        _readiness.parts = await _ask_parts(request)
+        _readiness.asked_s = time.monotonic()
+    parts = _readiness.parts
+    usable = parts["database"] and parts["cache"]
     body = {
         "status": "ready" if all(parts.values()) else "degraded" if usable else "unavailable",
         "parts": {name: "ok" if up else "down" for name, up in parts.items()},
@@ -82,13 +84,18 @@ async def credits(request: ApiRequest) -> HttpResponse:
     balance = await sync_to_async(_balance, thread_sensitive=False)(caller.workspace_id)
     return json_response(
         {
-            "available": float(ucr_to_credits(balance.available_ucr)),
-            "held": float(ucr_to_credits(balance.held_ucr)),
-            "expiring": float(ucr_to_credits(balance.expiring_ucr)),
+            "available": _number(balance.available_ucr),
+            "held": _number(balance.held_ucr),
+            "expiring": _number(balance.expiring_ucr),
             "tier": caller.tier,
             "currency": "credits",
         }
     )
+
+
+def _number(amount_ucr: int) -> msgspec.Raw:
+    """Write credits as a JSON number, exactly: no float in between."""
+    return msgspec.Raw(credits_text(amount_ucr).encode())
 
 
 def _balance(workspace_id: int) -> Balance:
@@ -107,6 +114,24 @@ def _only(request: ApiRequest, method: str) -> None:
     allowed = ("GET", "HEAD") if method == "GET" else (method,)
     if request.method not in allowed:
         raise MethodNotAllowed(f"Use {method} here.", headers={"Allow": ", ".join(allowed)})
+
+
+class _Readiness:
+    """What was found out last; the path is public, so it is not asked anew for everyone."""
+
+    def __init__(self) -> None:
+        self.asked_s = float("-inf")
+        self.parts: dict[str, bool] = {}
+
+
+_readiness = _Readiness()
+
+
+async def _ask_parts(request: ApiRequest) -> dict[str, bool]:
+    database, cache, worker = await asyncio.gather(
+        _answers(_ask_database(request)), _answers(_ask_cache(request)), _answers(_ask_worker())
+    )
+    return {"database": database, "cache": cache, "worker": worker}
 
 
 async def _answers(question: Awaitable[object]) -> bool:
