@@ -10,6 +10,24 @@ class Usage(models.Model):
     each column means.
     """
 
+    class Status(models.TextChoices):
+        """How it ended, as the table's constraint knows it."""
+
+        SUCCEEDED = "succeeded"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+        INTERRUPTED = "interrupted"
+        REFUSED = "refused"
+
+    class Billing(models.TextChoices):
+        """Who paid, as the table's constraint knows it."""
+
+        CREDITS = "credits"
+        BYOK = "byok", "BYOK"
+        HOUSE = "house"
+        IMPORTED = "imported"
+        NONE = "none"
+
     key = models.TextField(primary_key=True)
     at = models.DateTimeField()
     request_id = models.UUIDField("request")
@@ -25,9 +43,9 @@ class Usage(models.Model):
     channel = models.TextField()
     provider = models.TextField()
     model = models.TextField()
-    status = models.TextField()
+    status = models.TextField(choices=Status)
     reason = models.TextField()
-    billing = models.TextField()
+    billing = models.TextField(choices=Billing)
     request_count = models.IntegerField()
     attempts = models.SmallIntegerField()
     http_status = models.SmallIntegerField(null=True)

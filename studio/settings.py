@@ -7,16 +7,26 @@ import os
 from pathlib import Path
 
 import environ
+from environ.fileaware_mapping import FileAwareMapping
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
-def _environment() -> environ.FileAwareEnv:
+class _FilesWithoutLastNewline(FileAwareMapping):  # type: ignore[misc]  # it has no types
+    """An editor ends a secret's file with a newline, which is no part of the secret."""
+
+    def __getitem__(self, key: str) -> str:
+        return str(super().__getitem__(key)).rstrip("\r\n")
+
+
+def _environment() -> environ.Env:
     """Read the process environment, then `.env` beside manage.py for what it leaves open."""
     dotenv = BASE_DIR / ".env"
     if dotenv.exists() and os.environ.get("STUDIO_DOTENV", "1") == "1":
         environ.Env.read_env(dotenv)
-    return environ.FileAwareEnv()
+    found = environ.Env()
+    found.ENVIRON = _FilesWithoutLastNewline()
+    return found
 
 
 env = _environment()
@@ -28,7 +38,6 @@ ALLOWED_HOSTS = env.list(
     "ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"] if DEBUG else []
 )
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-LOG_LEVEL = env.str("LOG_LEVEL", default="info").upper()
 STUDIO_VERSION = "0.1.0"
 ROOT_URLCONF = "studio.urls"
 ASGI_APPLICATION = "studio.asgi.application"
@@ -92,6 +101,26 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
+# --- logs: access lines are the gateway's own (gateway/access_log.py), uvicorn's are uvicorn's ----
+LOG_LEVEL = env.str("LOG_LEVEL", default="info").upper()
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "redacted": {
+            "()": "studio.core.log.RedactingFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        },
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "redacted"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"handlers": [], "level": "NOTSET"},
+        # Below this it repeats each refusal, which the access log has.
+        "django.request": {"level": "ERROR"},
+    },
+}
+
 # --- browsers -------------------------------------------------------------------------------------
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -116,16 +145,22 @@ DATABASE_URL = env.str("DATABASE_URL", default="")
 DATABASES = {
     "default": env.db_url("DATABASE_URL", default="postgres://studio_app@127.0.0.1:5432/studio")
 }
+_of_the_url = DATABASES["default"].get("OPTIONS", {})
+_timeouts = (
+    "-c lock_timeout=2s -c statement_timeout=30s -c idle_in_transaction_session_timeout=10s"
+)
 DATABASES["default"].update(
     ENGINE="django.db.backends.postgresql",
     ATOMIC_REQUESTS=False,
     CONN_HEALTH_CHECKS=True,
     OPTIONS={
+        **_of_the_url,  # `?sslmode=verify-full` and whatever else libpq knows
         "pool": {"min_size": 0, "max_size": 10, "timeout": 5},
-        "options": "-c lock_timeout=2s -c statement_timeout=30s"
-        " -c idle_in_transaction_session_timeout=10s",
+        "options": f"{_timeouts} {_of_the_url.get('options', '')}".rstrip(),
     },
 )
+DATABASE_OWNER_URL = env.str("DATABASE_OWNER_URL", default="")
+"""The owner's address: `manage.py migrate` works by it; nothing else uses it."""
 REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 
 # --- Celery: ids only, a doorbell that may lose and repeat ----------------------------------------
@@ -140,13 +175,22 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_TIME_LIMIT = 60
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600}
 CELERY_TIMEZONE = "UTC"
+# Else the worker and beat would replace the handlers of LOGGING, which redact.
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+_RINGS = {
+    "resolve-dead-calls": ("gateway.tasks.resolve_dead_calls", 10.0),
+    "resolve-orphans": ("gateway.tasks.resolve_orphan_calls", 600.0),
+    "sweep-holds": ("billing.tasks.sweep_holds", 10.0),
+    "sweep-lots": ("billing.tasks.sweep_lots", 30.0),
+    "forget-old-calls": ("gateway.tasks.forget_old_calls", 600.0),
+    "make-usage-partitions": ("analytics.tasks.make_partitions", 3600.0),
+    "purge-sessions": ("studio.accounts.tasks.purge_sessions", 3600.0),
+}
+# A ring that no worker heard expires when the next one comes: a day without workers leaves no
+# thousands of them.
 CELERY_BEAT_SCHEDULE = {
-    "resolve-dead-calls": {"task": "gateway.tasks.resolve_dead_calls", "schedule": 10.0},
-    "sweep-holds": {"task": "billing.tasks.sweep_holds", "schedule": 10.0},
-    "sweep-lots": {"task": "billing.tasks.sweep_lots", "schedule": 30.0},
-    "forget-old-calls": {"task": "gateway.tasks.forget_old_calls", "schedule": 600.0},
-    "make-usage-partitions": {"task": "analytics.tasks.make_partitions", "schedule": 3600.0},
-    "purge-sessions": {"task": "studio.accounts.tasks.purge_sessions", "schedule": 3600.0},
+    name: {"task": task, "schedule": period_s, "options": {"expires": period_s}}
+    for name, (task, period_s) in _RINGS.items()
 }
 
 # --- callers --------------------------------------------------------------------------------------
@@ -175,14 +219,29 @@ PROVIDER_BASE_URLS = {
     if name.endswith("_BASE_URL") and value
 }
 """Slug → base URL, from `<SLUG>_BASE_URL`. A provider without one uses its own."""
-PROVIDER_KEYS = {
-    "openai": env.str("OPENAI_API_KEY", default=""),
-    "anthropic": env.str("ANTHROPIC_API_KEY", default=""),
-    "xai": env.str("XAI_API_KEY", default=env.str("GROK_API_KEY", default="")),
-    "replicate": env.str("REPLICATE_API_KEY", default=""),
-    "elevenlabs": env.str("ELEVENLABS_API_KEY", default=""),
-    "baseten": env.str("BASETEN_API_KEY", default=""),
-}
+_OTHER_NAMES = {"grok": "xai"}
+
+
+def _provider_keys() -> dict[str, str]:
+    """Read `<SLUG>_API_KEY`, or `<SLUG>_API_KEY_FILE`, for whatever provider there is or will be.
+
+    A provider's proper name wins over its other one.
+    """
+    names = {name.removesuffix("_FILE") for name in os.environ}
+    given = {
+        name.removesuffix("_API_KEY").lower(): env.str(name, default="")
+        for name in names
+        if name.endswith("_API_KEY")
+    }
+    keys = {slug: key for slug, key in given.items() if key and slug not in _OTHER_NAMES}
+    for other, slug in _OTHER_NAMES.items():
+        if given.get(other):
+            keys.setdefault(slug, given[other])
+    return keys
+
+
+PROVIDER_KEYS = _provider_keys()
+"""Slug → our own key, for the providers we have one for."""
 SANDBOX_URL = env.str("SANDBOX_URL", default="")
 """Address of the upstream sandbox.
 

@@ -36,9 +36,31 @@ class Migration(migrations.Migration):
                 ("channel", models.TextField()),
                 ("provider", models.TextField()),
                 ("model", models.TextField()),
-                ("status", models.TextField()),
+                (
+                    "status",
+                    models.TextField(
+                        choices=[
+                            ("succeeded", "Succeeded"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                            ("interrupted", "Interrupted"),
+                            ("refused", "Refused"),
+                        ]
+                    ),
+                ),
                 ("reason", models.TextField()),
-                ("billing", models.TextField()),
+                (
+                    "billing",
+                    models.TextField(
+                        choices=[
+                            ("credits", "Credits"),
+                            ("byok", "BYOK"),
+                            ("house", "House"),
+                            ("imported", "Imported"),
+                            ("none", "None"),
+                        ]
+                    ),
+                ),
                 ("request_count", models.IntegerField()),
                 ("attempts", models.SmallIntegerField()),
                 ("http_status", models.SmallIntegerField(null=True)),

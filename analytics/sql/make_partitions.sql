@@ -10,6 +10,8 @@ DECLARE
   month timestamptz;
   part text;
   made int := 0;
+  -- Rows are written through the parent and never changed; default privileges of the schema give the app more.
+  app_is_apart CONSTANT bool := current_user <> 'studio_app' AND EXISTS (SELECT FROM pg_roles WHERE rolname = 'studio_app');
 BEGIN
   IF (p_months BETWEEN 0 AND 24) IS NOT TRUE THEN
     RAISE EXCEPTION 'usage_make_partitions: 0 to 24 months' USING ERRCODE = 'check_violation';
@@ -22,6 +24,9 @@ BEGIN
     part := 'usage_' || to_char(month, 'YYYY_MM');
     CONTINUE WHEN to_regclass(format('public.%I', part)) IS NOT NULL;
     EXECUTE format('CREATE TABLE public.%I (LIKE public.usage INCLUDING ALL)', part);
+    IF app_is_apart THEN
+      EXECUTE format('REVOKE ALL ON public.%I FROM studio_app', part);
+    END IF;
     EXECUTE format('ALTER TABLE public.usage ATTACH PARTITION public.%I FOR VALUES FROM (%L) TO (%L)',
                    part, month, month + interval '1 month');
     made := made + 1;
@@ -35,6 +40,7 @@ BEGIN
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'studio_app') AND current_user <> 'studio_app' THEN
     GRANT EXECUTE ON FUNCTION public.usage_make_partitions TO studio_app;
     GRANT EXECUTE ON FUNCTION public.usage_transaction_id TO studio_app;
-    GRANT SELECT, INSERT, UPDATE, DELETE ON public.usage TO studio_app;
+    REVOKE ALL ON public.usage FROM studio_app;
+    GRANT SELECT, INSERT ON public.usage TO studio_app;
   END IF;
 END $$;

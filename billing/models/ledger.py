@@ -32,11 +32,18 @@ class Wallet(models.Model):
 class Lot(models.Model):
     """Credit that came in at once. Lots burn by priority, then expiry, then id."""
 
+    class Kind(models.TextChoices):
+        """How it came in."""
+
+        TOPUP = "topup", "Top-up"
+        PROMO = "promo"
+        REFUND = "refund"
+
     key = models.TextField(primary_key=True)
     lot_id = models.BigIntegerField("lot")
     wallet_id = models.BigIntegerField("workspace id")
     workspace_name = models.TextField("workspace")
-    kind = models.TextField()
+    kind = models.TextField(choices=Kind)
     priority = models.SmallIntegerField()
     expires_at = models.DateTimeField(null=True)
     granted_ucr = models.BigIntegerField()
@@ -83,12 +90,25 @@ class Entry(models.Model):
     deleted.
     """
 
+    class Kind(models.TextChoices):
+        """What happened. `docs/glossary.md` explains each."""
+
+        TOPUP = "topup", "Top-up"
+        PROMO = "promo"
+        REFUND = "refund"
+        USAGE = "usage"
+        PAYOUT = "payout"
+        REPAY = "repay"
+        EXPIRY = "expiry"
+        VOID = "void"
+        LAPSE = "lapse"
+
     key = models.TextField(primary_key=True)
     wallet_id = models.BigIntegerField("workspace id")
     workspace_name = models.TextField("workspace")
     call_id = models.UUIDField("call or event")
     seq = models.SmallIntegerField()
-    kind = models.TextField()
+    kind = models.TextField(choices=Kind)
     debit = models.TextField()
     credit = models.TextField()
     lot_id = models.BigIntegerField("lot", null=True)

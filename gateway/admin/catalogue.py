@@ -49,9 +49,7 @@ class CatalogueRowAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Write through the service, in the name of who is signed in."""
         save_row(obj, actor=request.user.get_username(), by_staff=True)
 
-    @admin.action(
-        description="Let model-catalog.json decide these again", permissions=["change"]
-    )
+    @admin.action(description="Let model-catalog.json decide these again", permissions=["change"])
     def hand_back_to_file(self, request: HttpRequest, queryset: "QuerySet[CatalogueRow]") -> None:
         """Drop the mark of staff, so that the next loading of the file takes over."""
         actor = request.user.get_username()

@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
 
     initial = True
     # read_revision() counts the versions of the price book.
-    dependencies = [("billing", "0010_prices")]
+    dependencies = [("billing", "0005_prices")]
 
     operations = [
         migrations.CreateModel(

@@ -10,7 +10,7 @@ SQL = Path(__file__).resolve().parent.parent / "sql" / "usage_violations.sql"
 class Migration(migrations.Migration):
     dependencies = [
         ("gateway", "0002_call"),
-        ("billing", "0005_ledger_views"),
+        ("billing", "0004_ledger_views"),
         ("analytics", "0001_usage"),
     ]
     operations = [

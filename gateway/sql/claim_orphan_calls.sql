@@ -4,7 +4,7 @@
 UPDATE gateway_call SET fence = fence + 1, lease_until = now() + make_interval(secs => %s)
 WHERE id IN (
   SELECT id FROM gateway_call
-  WHERE id >= (SELECT uuidv7(interval '-2 days')) AND id < (SELECT uuidv7(interval '-2 minutes'))
+  WHERE id >= (SELECT uuidv7(interval '-2 days'))
     AND state = 'open' AND lease_until < now() - interval '5 minutes'
   ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
 RETURNING id, workspace_id, provider, model, price_version, markup_bp, input_estimate, checkpoint_tokens,

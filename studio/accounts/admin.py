@@ -150,7 +150,7 @@ class SessionAdmin(ReadOnlyAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Only the list's action writes."""
-        return obj is None and super().has_change_permission(request, obj)
+        return obj is None and request.user.has_perm("accounts.change_session")
 
     @admin.action(description="End these sessions", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:

@@ -21,7 +21,7 @@ from billing.pricing import latest_price_book, read_rows
 from billing.queries import read_balance
 from billing.services import grant_credits, lapse_overdue_holds
 from gateway.reconcile import find_violations
-from gateway.resolver import resolve_dead_calls
+from gateway.resolver import resolve_dead_calls, resolve_orphan_calls
 from gateway.statements import (
     HEARTBEAT,
     HOLD,
@@ -342,7 +342,9 @@ def test_a_hold_that_was_swept_first_charges_nothing_and_keeps_the_cost(ledger: 
     ledger.as_owner("UPDATE ledger.hold SET expires_at = now() - interval '1 second'")
     assert lapse_overdue_holds() == 1
     assert ledger.balance() == (GRANTED_UCR, 0)
-    resolve_dead_calls()
+    ledger.as_owner("UPDATE gateway_call SET lease_until = now() - interval '6 minutes'")
+    assert resolve_dead_calls() == 0
+    resolve_orphan_calls()
     assert ledger.usage() == [("interrupted", "process_lost", 0, COST_OF_40_TOKENS_UCR, 40)]
     assert ledger.entries() == [("lapse", 0)]
     assert ledger.balance() == (GRANTED_UCR, 0)

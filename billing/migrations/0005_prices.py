@@ -27,7 +27,7 @@ DROP FUNCTION billing_refuse_change();
 class Migration(migrations.Migration):
     """Two tables and the triggers that keep them append-only."""
 
-    dependencies = [("billing", "0005_ledger_views")]
+    dependencies = [("billing", "0004_ledger_views")]
 
     operations = [
         migrations.CreateModel(

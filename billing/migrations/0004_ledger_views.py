@@ -43,7 +43,16 @@ class Migration(migrations.Migration):
                 ("lot_id", models.BigIntegerField(verbose_name="lot")),
                 ("wallet_id", models.BigIntegerField(verbose_name="workspace id")),
                 ("workspace_name", models.TextField(verbose_name="workspace")),
-                ("kind", models.TextField()),
+                (
+                    "kind",
+                    models.TextField(
+                        choices=[
+                            ("topup", "Top-up"),
+                            ("promo", "Promo"),
+                            ("refund", "Refund"),
+                        ]
+                    ),
+                ),
                 ("priority", models.SmallIntegerField()),
                 ("expires_at", models.DateTimeField(null=True)),
                 ("granted_ucr", models.BigIntegerField()),
@@ -77,7 +86,22 @@ class Migration(migrations.Migration):
                 ("workspace_name", models.TextField(verbose_name="workspace")),
                 ("call_id", models.UUIDField(verbose_name="call or event")),
                 ("seq", models.SmallIntegerField()),
-                ("kind", models.TextField()),
+                (
+                    "kind",
+                    models.TextField(
+                        choices=[
+                            ("topup", "Top-up"),
+                            ("promo", "Promo"),
+                            ("refund", "Refund"),
+                            ("usage", "Usage"),
+                            ("payout", "Payout"),
+                            ("repay", "Repay"),
+                            ("expiry", "Expiry"),
+                            ("void", "Void"),
+                            ("lapse", "Lapse"),
+                        ]
+                    ),
+                ),
                 ("debit", models.TextField()),
                 ("credit", models.TextField()),
                 ("lot_id", models.BigIntegerField(null=True, verbose_name="lot")),
