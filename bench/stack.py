@@ -31,7 +31,15 @@ from studio.supervisor.throwaway import throwaway_servers
 
 _DATABASE = "studio_bench"
 _UVICORN = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--no-server-header"]
-_UVICORN += ["--no-proxy-headers", "--host", "127.0.0.1", "--backlog", "16384", "--log-level", "warning"]
+_UVICORN += [
+    "--no-proxy-headers",
+    "--host",
+    "127.0.0.1",
+    "--backlog",
+    "16384",
+    "--log-level",
+    "warning",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,8 @@ calls.py      hold, settle, heartbeat            statements.py  their SQL (sql/)
 batch.py, lane.py   natural batching over one connection each
 transport.py  HTTP towards providers             resolver.py    calls whose process died
 runtime.py    what one process holds open        world.py       catalogue and prices in memory
+pool.py       a few connections for questions    refusals.py    requests refused, counted
+access_log.py one line per request               reconcile.py   does everything add up
 
 No price and no model name in Python; no ledger table is written but through billing's functions.
 """

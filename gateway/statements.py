@@ -1,9 +1,9 @@
-"""The statements of the proxy path: each carries arrays, does all its work in one transaction,
-answers per item.
+"""The statements of the proxy path (sql/): arrays in, one transaction each, an answer per item.
 
-hold ledger hold + call row T1, before anything is sent settle ledger settle + call row + usage row
-+ key's spend T2, before the last byte leaves heartbeat hold's time + lease + checkpoint every two
-seconds, for calls older than that
+hold       the ledger's hold and the call row             T1, before anything is sent
+settle     the ledger's settle, the call row, the usage   T2, before the last byte leaves
+           row and the key's spend
+heartbeat  the hold's time, the lease, the checkpoint     every two seconds, for longer calls
 
 Lock order is the ledger's: wallets first, everything else after. Each statement therefore joins its
 writes to the ledger function's rows, so that the function has run before they take a lock.

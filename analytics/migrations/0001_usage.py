@@ -16,6 +16,8 @@ class Migration(migrations.Migration):
         migrations.RunSQL(read("transaction_id"), "DROP FUNCTION public.usage_transaction_id"),
         migrations.RunSQL(read("usage"), "DROP TABLE public.usage"),
         migrations.RunSQL(read("make_partitions"), "DROP FUNCTION public.usage_make_partitions"),
+        # Its policies go with the table.
+        migrations.RunSQL(read("row_security"), migrations.RunSQL.noop),
         migrations.RunSQL("SELECT public.usage_make_partitions(3)", migrations.RunSQL.noop),
         migrations.RunSQL(read("admin_view"), "DROP VIEW public.analytics_usage"),
         migrations.CreateModel(

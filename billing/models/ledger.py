@@ -91,7 +91,7 @@ class Entry(models.Model):
     """
 
     class Kind(models.TextChoices):
-        """What happened. `docs/glossary.md` explains each."""
+        """What moved it, or what ended its hold."""
 
         TOPUP = "topup", "Top-up"
         PROMO = "promo"

@@ -73,8 +73,8 @@ def openai_models(
     own_names = {model.name for model in catalogue.models}
     entries: dict[str, OpenAIModel] = {}
     for name, resolution in sorted(stable.names.items()):
-        route = resolution.routes[0]
-        if not can_call(route):
+        route = next(filter(can_call, resolution.routes), None)
+        if route is None:
             continue
         deprecation = resolution.deprecation
         entries[name] = OpenAIModel(
@@ -87,8 +87,10 @@ def openai_models(
 
 
 def _kind_entry(resolution: Resolution, can_call: Callable[[Route], bool]) -> KindEntry:
-    route = resolution.routes[0]
-    return KindEntry(provider=route.provider, model=route.model, available=can_call(route))
+    callable_route = next(filter(can_call, resolution.routes), None)
+    route = callable_route or resolution.routes[0]
+    available = callable_route is not None
+    return KindEntry(provider=route.provider, model=route.model, available=available)
 
 
 def _deprecated(catalogue: CatalogueSnapshot) -> list[DeprecatedEntry]:

@@ -11,7 +11,7 @@ from studio.accounts.read_only_admin import ReadOnlyAdmin
 
 @admin.register(Tier)
 class TierAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Plans; a change holds for calls that begin after it."""
+    """Plans; a change holds, within five seconds, for every call that begins."""
 
     list_display = [
         "slug",

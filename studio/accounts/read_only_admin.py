@@ -51,7 +51,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 class SearchedByIdAdmin(ReadOnlyAdmin):
     """A big table, searched by equality alone: a workspace by id or whole name, a row by uuid.
 
-    `workspace_field` and `uuid_field` name the indexed columns; without one, nothing is found by it.
+    `workspace_field` and `uuid_field` name the indexed columns; an empty one finds nothing.
     """
 
     workspace_field = ""

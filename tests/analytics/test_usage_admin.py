@@ -1,8 +1,11 @@
 """What staff sees of usage."""
 
+import re
+
 import pytest
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from analytics.models import Usage
@@ -49,3 +52,34 @@ def test_a_row_opens_and_offers_nothing_to_change(usage: Usage, admin_client: Cl
     assert admin_client.post(address.replace("change", "delete")).status_code == 403
     assert admin_client.get("/admin/analytics/usage/add/").status_code == 403
     assert admin_client.get("/admin/analytics/usage/x/change/").status_code == 302
+
+
+def test_the_list_reads_no_whole_column_for_its_filters(usage: Usage, admin_client: Client) -> None:
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        page = admin_client.get("/admin/analytics/usage/", {"status__exact": "succeeded"})
+    assert usage in page.context["cl"].result_list
+    assert [query["sql"] for query in queries if "DISTINCT" in query["sql"]] == []
+
+
+@pytest.mark.parametrize(
+    ("column", "known"), [("status", Usage.Status), ("billing", Usage.Billing)]
+)
+def test_the_filters_offer_what_the_table_allows(
+    db: None, column: str, known: type[Usage.Status] | type[Usage.Billing]
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = %s"
+            " AND conrelid = 'usage'::regclass",
+            [f"usage_{column}_check"],
+        )
+        (definition,) = cursor.fetchone()
+    assert sorted(re.findall(r"'(\w+)'", definition)) == sorted(known.values)
+
+
+@pytest.mark.parametrize("term", ["9" * 19, "9" * 5000, "0", "no such workspace"])
+def test_a_search_for_nothing_finds_nothing(usage: Usage, admin_client: Client, term: str) -> None:
+    page = admin_client.get("/admin/analytics/usage/", {"q": term})
+    assert list(page.context["cl"].result_list) == []

@@ -127,6 +127,52 @@ def test_the_app_makes_missing_partitions_once_and_makes_no_table_itself(
             app.execute("SELECT usage_make_partitions(%s)", [months])
 
 
+def test_the_app_adds_rows_and_changes_none(app: Connection, owner: Connection) -> None:
+    request_id = insert(app)[0]
+    for statement in ("UPDATE usage SET charge_ucr = 0", "DELETE FROM usage", "TRUNCATE usage"):
+        with pytest.raises(errors.InsufficientPrivilege):
+            app.execute(statement)
+    count = "SELECT count(*) FROM usage WHERE request_id = %s"
+    assert app.execute(count, [request_id]).fetchone() == (1,)
+
+
+def test_the_app_reaches_partitions_through_the_table_only(
+    app: Connection, owner: Connection
+) -> None:
+    (month,) = names(owner, MONTHS, 3, 3)
+    owner.execute(f"DROP TABLE {month}")
+    app.execute("SELECT usage_make_partitions(3)")
+    rights = (
+        "SELECT relname FROM pg_class WHERE relname = ANY(%s) AND has_table_privilege(%s, oid, %s)"
+    )
+    partitions = names(owner, PARTITIONS)
+    assert month in partitions
+    for right in ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"):
+        assert names(owner, rights, partitions, "studio_app", right) == []
+
+
+def test_reports_read_the_rows_of_the_workspace_that_is_set_and_of_no_other(
+    server_facts: Facts, usage_database: Database, app: Connection, owner: Connection
+) -> None:
+    for workspace_id in (71, 72, 72):
+        insert(app, workspace_id=workspace_id)
+    owner.execute("GRANT SELECT ON usage TO analytics_ro")
+    facts = {"dbname": usage_database.name, "autocommit": True}
+    with psycopg.connect(server_facts.admin_url, **facts) as reports:
+        reports.execute("SET ROLE analytics_ro")
+        query = "SELECT DISTINCT workspace_id, count(*) FROM usage GROUP BY 1"
+        for setting, seen in (("", []), ("72", [(72, 2)]), ("71", [(71, 1)]), ("73", [])):
+            reports.execute("SELECT set_config('app.workspace', %s, false)", [setting])
+            assert reports.execute(query).fetchall() == seen
+        reports.execute("RESET app.workspace")
+        assert reports.execute(query).fetchall() == []
+        with pytest.raises(errors.InsufficientPrivilege):
+            insert(reports)
+    for everyone in (app, owner):
+        counted = everyone.execute("SELECT count(*) FROM usage WHERE workspace_id IN (71, 72)")
+        assert counted.fetchone() == (3,)
+
+
 def test_racing_makers_of_partitions_take_turns(
     usage_database: Database, owner: Connection
 ) -> None:

@@ -1,8 +1,12 @@
 """What staff sees of the ledger, and the one thing they may do."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from billing import ledger, services
@@ -67,6 +71,32 @@ def test_a_search_for_a_workspace_finds_its_rows_only(workspace: Workspace, cler
         page = clerk.get("/admin/billing/entry/", {"q": term})
         kinds = [entry.kind for entry in page.context["cl"].result_list]
         assert kinds == ["void", "promo"] or sorted(kinds) == ["promo", "void"]
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_lists_read_no_whole_column_for_their_filters(
+    workspace: Workspace, clerk: Client, name: str
+) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        assert clerk.get(f"/admin/billing/{name}/").status_code == 200
+    assert [query["sql"] for query in queries if "DISTINCT" in query["sql"]] == []
+
+
+@pytest.mark.parametrize(
+    ("constraint", "known"),
+    [("lot_kind_check", Lot.Kind), ("entry_moves_between_known_accounts", Entry.Kind)],
+)
+def test_the_filters_offer_what_the_tables_allow(
+    db: None, constraint: str, known: type[Lot.Kind] | type[Entry.Kind]
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = %s", [constraint]
+        )
+        (definition,) = cursor.fetchone()
+    accounts = {"cash", "wallet", "revenue", "receivable", "expired"}
+    allowed = set(re.findall(r"'(\w+)'", definition)) - accounts
+    assert allowed == set(known.values)
 
 
 def test_rows_open_and_offer_nothing_to_change(workspace: Workspace, clerk: Client) -> None:

@@ -1,7 +1,7 @@
 """Prices as staff see and edit them."""
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
@@ -123,3 +123,17 @@ def test_staff_hands_a_price_back_to_the_file(staff: Client) -> None:
     assert staff.post(reverse("admin:billing_price_changelist"), action).status_code == 302
     load_prices()
     assert newest("gpt-5", "input").list_ucr == 1_250_000_000
+
+
+def test_who_may_only_look_hands_nothing_back(staff: Client) -> None:
+    form = {"list_usd": "2", "cost_usd": "1.25", "source": "us", "as_of": "2026-11-22"}
+    staff.post(url_of(newest("gpt-5", "input")), form)
+    edited, version = newest("gpt-5", "input"), latest_price_book().version
+    user = User.objects.create_user("clerk", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename="view_price"))
+    clerk = Client()
+    clerk.force_login(user)
+    action = {"action": "hand_back_to_file", "_selected_action": [edited.pk]}
+    clerk.post(reverse("admin:billing_price_changelist"), action)
+    assert latest_price_book().version == version
+    assert newest("gpt-5", "input").edited_by_staff

@@ -1,7 +1,7 @@
 """The catalogue as staff see and edit it."""
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
@@ -93,3 +93,17 @@ def test_staff_hands_a_row_back_to_the_file(staff: Client) -> None:
     staff.post(reverse("admin:gateway_alias_changelist"), action)
     load_catalogue()
     assert Alias.objects.get(pk=alias.pk).target == "chat.default"
+
+
+def test_who_may_only_look_hands_nothing_back(staff: Client) -> None:
+    alias = Alias.objects.get(name="studiocore-1")
+    form = {"enabled": "on", "name": alias.name, "target": "chat.gpt5"}
+    staff.post(reverse("admin:gateway_alias_change", args=[alias.pk]), form)
+    user = User.objects.create_user("clerk", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename="view_alias"))
+    clerk = Client()
+    clerk.force_login(user)
+    page = reverse("admin:gateway_alias_changelist")
+    assert clerk.get(page).status_code == 200
+    clerk.post(page, {"action": "hand_back_to_file", "_selected_action": [alias.pk]})
+    assert Alias.objects.get(pk=alias.pk).edited_by_staff

@@ -36,10 +36,13 @@ def other_url(
     gateway_environment: dict[str, str],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[str]:
-    """A second gateway on the same database and Redis. It alone has a static APP_KEY."""
+    """A second gateway on the same database and Redis. It alone has a static APP_KEY, and it
+    believes X-Forwarded-For, so that refused guesses do not use up what other tests may refuse.
+    """
     environment = gateway_environment | {
         "DATABASE_URL": gateway_database.app_url,
         "APP_KEY": STATIC_KEY,
+        "TRUSTED_PROXY_HOPS": "1",
     }
     gateway = run_gateway(tmp_path_factory.mktemp("other"), environment)
     yield gateway.url
@@ -170,7 +173,7 @@ def test_a_jwt_works_on_every_endpoint_and_its_user_is_who_used(
 
 
 def test_a_jwt_that_is_not_whole_and_current_is_401_in_the_surface_s_envelope(
-    payer: Payer, bearer: Callable[..., dict[str, str]]
+    payer: Payer, bearer: Callable[..., dict[str, str]], other_url: str
 ) -> None:
     secret = settings.APP_JWT_SECRET
     bad = [
@@ -182,10 +185,11 @@ def test_a_jwt_that_is_not_whole_and_current_is_401_in_the_surface_s_envelope(
         {"authorization": f"Bearer {jwt.encode({'sub': 'x'}, secret, algorithm='HS256')}"},
     ]
     text = "Invalid or expired token"
-    for headers in bad:
-        studio = post(payer.url, "/v1/chat", headers, json=CHAT)
+    for wrong in bad:
+        headers = {**wrong, "x-forwarded-for": "192.0.2.7"}
+        studio = post(other_url, "/v1/chat", headers, json=CHAT)
         assert (studio.status_code, studio.json()) == (401, {"error": text})
-        core = post(payer.url, "/v1/chat/completions", headers, json=CHAT)
+        core = post(other_url, "/v1/chat/completions", headers, json=CHAT)
         assert core.status_code == 401
         assert core.json()["error"] == {
             "type": "authentication_error",
