@@ -35,9 +35,10 @@ def main() -> int:
         return suite(sys.argv[2:])
     from django.core.management import execute_from_command_line
 
-    from studio.supervisor.surroundings import for_command
+    from studio.supervisor import surroundings
 
-    os.environ.update(for_command(command, os.environ))
+    surroundings.read_dotenv()
+    surroundings.complete(os.environ, command)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "studio.settings")
     execute_from_command_line(sys.argv)
     return 0

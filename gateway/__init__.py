@@ -6,7 +6,8 @@ providers/    one pure file per upstream
 catalogue/    kinds, channels, models, as data
 admission.py  who calls, and may they now        limiter.py     rate and concurrency, in Redis
 quoting.py    what it may cost, and holding it   routing.py     kind to provider, address, price
-chat.py       the walk of one chat               idempotency.py answers given before
+chat.py       the walk of one chat               outcomes.py    what it is charged at its end
+idempotency.py answers given before
 calls.py      hold, settle, heartbeat            statements.py  their SQL (sql/)
 batch.py, lane.py   natural batching over one connection each
 transport.py  HTTP towards providers             resolver.py    calls whose process died

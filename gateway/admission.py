@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 from asgiref.sync import sync_to_async
@@ -36,6 +37,10 @@ Headers = Sequence[tuple[bytes, bytes]]
 _ANONYMOUS_LIMIT = 100
 _ANONYMOUS_WINDOW_S = 900
 _ANONYMOUS_CONCURRENCY = 50
+
+
+_THREADS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="identify")
+"""Threads of its own, so that slow questions of others never keep callers waiting at the door."""
 
 
 class Admitted(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +101,7 @@ class Gate:
         """Ask PostgreSQL, once for all requests that wait for the same credential."""
         known = self._identifying.get(credential.digest)
         if known is None:
-            identify = sync_to_async(_identify, thread_sensitive=False)
+            identify = sync_to_async(_identify, thread_sensitive=False, executor=_THREADS)
             known = asyncio.ensure_future(identify(credential))
             self._identifying[credential.digest] = known
             known.add_done_callback(lambda _: self._identifying.pop(credential.digest, None))

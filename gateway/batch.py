@@ -17,13 +17,23 @@ class BatchClosed(Exception):
     """The process is shutting down; nothing was sent."""
 
 
-class Batcher(Generic[Item, Verdict]):
-    """Collect items and hand them to `flush` in order, at most `limit` at a time, one flush under
-    way.
+Parts = Callable[[list[Item], Exception], list[list[Item]]]
 
-    `flush` takes the items and returns one verdict per item, in order. If it raises one of
-    `split_on` for several items they are repeated one by one, so that a poisoned item fails alone;
-    every other error goes to all of them.
+_TURNS = 2
+"""Turns of the event loop before a batch leaves: what is ready on other connections joins it."""
+
+
+def in_one_piece(items: list[Item], error: Exception) -> list[list[Item]]:
+    """Retry nothing: the error is everybody's."""
+    return []
+
+
+class Batcher(Generic[Item, Verdict]):
+    """Collect items and hand them to `flush` in order, at most `limit` at a time, one under way.
+
+    `flush` takes the items and returns one verdict per item, in order. If it raises, `parts` says
+    in which smaller batches to try again (so that a poisoned item fails alone); none means that the
+    error goes to all of them.
     """
 
     def __init__(
@@ -31,11 +41,11 @@ class Batcher(Generic[Item, Verdict]):
         flush: Callable[[list[Item]], Awaitable[list[Verdict]]],
         *,
         limit: int = 256,
-        split_on: tuple[type[Exception], ...] = (),
+        parts: Parts[Item] = in_one_piece,
     ) -> None:
         self._flush = flush
         self._limit = limit
-        self._split_on = split_on
+        self._parts = parts
         self._waiting: list[tuple[Item, asyncio.Future[Verdict]]] = []
         self._drainer: asyncio.Task[None] | None = None
         self._closed = False
@@ -44,7 +54,8 @@ class Batcher(Generic[Item, Verdict]):
         """Queue one item and wait for its verdict.
 
         A caller that is cancelled meanwhile leaves its item in the queue: the outcome happens,
-        nobody hears of it. Raises: BatchClosed, or whatever `flush` raised for this item alone.
+        nobody hears of it.
+        Raises: BatchClosed, or whatever `flush` raised for this item.
         """
         if self._closed:
             raise BatchClosed
@@ -62,28 +73,28 @@ class Batcher(Generic[Item, Verdict]):
 
     async def _drain(self) -> None:
         while self._waiting:
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
             batch = self._waiting[: self._limit]
             del self._waiting[: self._limit]
             await self._send(batch)
         self._drainer = None
 
     async def _send(self, batch: list[tuple[Item, asyncio.Future[Verdict]]]) -> None:
+        items = [item for item, _ in batch]
         try:
-            verdicts = await self._flush([item for item, _ in batch])
+            verdicts = await self._flush(items)
         except Exception as error:  # noqa: BLE001  whatever it is, it belongs to the waiting callers
-            await self._fail(batch, error)
+            parts = self._parts(items, error)
+            if parts:
+                futures = {id(item): future for item, future in batch}
+                for part in parts:
+                    await self._send([(item, futures[id(item)]) for item in part])
+                return
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(error)
             return
         for (_, future), verdict in zip(batch, verdicts, strict=True):
             if not future.done():
                 future.set_result(verdict)
-
-    async def _fail(
-        self, batch: list[tuple[Item, asyncio.Future[Verdict]]], error: Exception
-    ) -> None:
-        if len(batch) > 1 and isinstance(error, self._split_on):
-            for single in batch:
-                await self._send([single])
-            return
-        for _, future in batch:
-            if not future.done():
-                future.set_exception(error)

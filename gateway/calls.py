@@ -10,6 +10,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 import msgspec
 import psycopg
@@ -37,6 +38,11 @@ _BEAT_AFTER_S = 2.0
 _BEAT_AFTER_TOKENS = 256
 _PLACE_EVERY_BEATS = 10
 _CLOSING_PATIENCE_S = 5
+_FIRST_PAUSE_S = 0.25
+_LONGEST_PAUSE_S = 4.0
+
+
+_Call = TypeVar("_Call", NewCall, Outcome)
 
 
 class HoldVerdict(msgspec.Struct, frozen=True):
@@ -79,12 +85,8 @@ class CallDesk:
         self._hold_lane = Lane(conninfo, name="hold", patience_s=_HOLD_PATIENCE_S)
         self._settle_lane = Lane(conninfo, name="settle", patience_s=_SETTLE_PATIENCE_S)
         self._beat_lane = Lane(conninfo, name="beat", patience_s=_BEAT_PATIENCE_S)
-        self._holds: Batcher[NewCall, HoldVerdict] = Batcher(
-            self._flush_holds, split_on=(psycopg.Error,)
-        )
-        self._settles: Batcher[Outcome, SettleVerdict] = Batcher(
-            self._flush_settles, split_on=(psycopg.Error,)
-        )
+        self._holds: Batcher[NewCall, HoldVerdict] = Batcher(self._flush_holds, parts=_parts)
+        self._settles: Batcher[Outcome, SettleVerdict] = Batcher(self._flush_settles, parts=_parts)
         self._open: dict[str, OpenCall] = {}
         self._none_open = asyncio.Event()
         self._checkpoints: dict[str, int] = {}
@@ -104,6 +106,7 @@ class CallDesk:
         except psycopg.errors.UniqueViolation:
             raise
         except (LaneDown, psycopg.Error, BatchClosed) as error:
+            logger.warning("hold of call %s failed: %s", call.id, type(error).__name__)
             raise LedgerUnavailable("The ledger does not answer; nothing was charged.") from error
 
     async def settle(self, outcome: Outcome) -> SettleVerdict:
@@ -112,7 +115,7 @@ class CallDesk:
         Raises: OutcomeUnknown when the database stayed away; the resolver then settles it.
         """
         try:
-            verdict = await self._settles.submit(outcome)
+            verdict = await self._settle_patiently(outcome)
         except (LaneDown, psycopg.Error, BatchClosed) as error:
             logger.exception("call %s could not be settled", outcome.id)
             raise OutcomeUnknown("The outcome could not be recorded yet.") from error
@@ -155,7 +158,7 @@ class CallDesk:
         beats = [(call.id, call.workspace_id, call.relayed_tokens()) for call in calls]
         try:
             await self._beat_lane.run(HEARTBEAT, heartbeat_parameters(beats))
-        except LaneDown:
+        except (LaneDown, psycopg.OperationalError):
             logger.warning("heartbeat of %d calls missed", len(beats))
             return []
         self._checkpoints.update({beat[0]: beat[2] for beat in beats if beat[0] in self._open})
@@ -174,6 +177,19 @@ class CallDesk:
         for lane in (self._hold_lane, self._settle_lane, self._beat_lane):
             await lane.close()
 
+    async def _settle_patiently(self, outcome: Outcome) -> SettleVerdict:
+        """Settle, again and again while somebody keeps the wallet locked or the disk is slow."""
+        deadline = time.monotonic() + _SETTLE_PATIENCE_S
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                return await self._settles.submit(outcome)
+            except psycopg.OperationalError:
+                if time.monotonic() + pause_s > deadline:
+                    raise
+            await asyncio.sleep(pause_s)
+            pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
+
     async def _flush_holds(self, calls: list[NewCall]) -> list[HoldVerdict]:
         rows, repeated = await self._hold_lane.run(HOLD, hold_parameters(calls))
         return [
@@ -183,3 +199,17 @@ class CallDesk:
     async def _flush_settles(self, outcomes: list[Outcome]) -> list[SettleVerdict]:
         rows, _ = await self._settle_lane.run(SETTLE, settle_parameters(outcomes))
         return [SettleVerdict(*row) for row in rows]
+
+
+def _parts(calls: list[_Call], error: Exception) -> list[list[_Call]]:
+    """Say how to try a failed batch again: a bad item alone, a locked wallet's items together."""
+    if len(calls) == 1:
+        return []
+    if isinstance(error, psycopg.IntegrityError | psycopg.DataError):
+        return [[call] for call in calls]
+    if isinstance(error, psycopg.OperationalError):
+        wallets: dict[int, list[_Call]] = {}
+        for call in calls:
+            wallets.setdefault(call.workspace_id, []).append(call)
+        return list(wallets.values()) if len(wallets) > 1 else []
+    return []

@@ -16,6 +16,7 @@ import msgspec
 from gateway.calls import OpenCall, SettleVerdict
 from gateway.idempotency import LONGEST_ANSWER_BYTES, seal_answer
 from gateway.operations.chat import ChatUsage
+from gateway.outcomes import end_state, is_payable, outcome_of, used_by_reply
 from gateway.providers.base import (
     ChatStream,
     Reply,
@@ -33,6 +34,7 @@ from studio.core.errors import GatewayError
 JSON_TYPE = "application/json"
 STREAM_TYPE = "text/event-stream"
 _LONGEST_STREAM_S = 3600
+_USAGE_PATIENCE_S = 0.8
 
 
 class ChatAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +126,7 @@ class ChatRelay:
         self._sent_s = sent_s
         self._first_s: float | None = None
         self._client_left = False
+        self._delivered_tokens = 0
         self._broken: UpstreamFailure | None = None
         self._transcript: list[bytes] | None = [] if held.task.claim else None
         self._transcript_bytes = 0
@@ -134,9 +137,15 @@ class ChatRelay:
         return (self._sent_s - self.held.task.started_s) * 1000
 
     def client_left(self) -> None:
-        """Note that nobody listens any more and drop the provider's connection at once."""
-        self._client_left = True
-        self._response.close()
+        """Note that nobody listens any more and drop the provider's connection within a second.
+
+        The usage may be on its way just behind the last text; after the second it is not waited
+        for.
+        """
+        if not self._client_left:
+            self._client_left = True
+            self._delivered_tokens = self._stream.relayed_tokens
+            asyncio.get_running_loop().call_later(_USAGE_PATIENCE_S, self._response.close)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Give bytes to relay as they come, until the provider ends, breaks off or the client
@@ -147,14 +156,14 @@ class ChatRelay:
         """
         stream, response = self._stream, self._response
         try:
-            while not self._client_left:
+            while True:
                 data = await response.read_some()
                 if time.perf_counter() - self._sent_s > _LONGEST_STREAM_S:
                     raise UpstreamTimeout("The answer took longer than an hour.")
                 if not data:
                     break
                 relayed = stream.feed(data)
-                if relayed:
+                if relayed and not self._client_left:
                     self._note(relayed)
                     yield relayed
                 if stream.finished or stream.failure is not None:
@@ -167,9 +176,9 @@ class ChatRelay:
 
         Raises: OutcomeUnknown (the resolver settles from the last checkpoint).
         """
-        failure = self._stream.failure or self._broken
+        failure = self._stream.failure
         if failure is None and not self._client_left and not self._ended():
-            failure = UpstreamInvalid("The provider ended its answer early.")
+            failure = self._broken or UpstreamInvalid("The provider ended its answer early.")
         if failure is not None:
             self._response.close()
         try:
@@ -188,7 +197,8 @@ class ChatRelay:
 
     def _ended(self) -> bool:
         """Tell a whole answer from a cut one: not every provider says `[DONE]`."""
-        return self._stream.finished or self._stream.finish_reason is not None
+        single = (self.held.task.request.n or 1) == 1
+        return self._stream.finished or (single and self._stream.finish_reason is not None)
 
     def _let_go(self) -> None:
         """Keep the provider's connection for the next call if its answer was read to the end.
@@ -201,16 +211,17 @@ class ChatRelay:
             self._response.close()
 
     def _outcome(self, failure: UpstreamFailure | None) -> tuple[Outcome, bytes]:
-        usage = self._usage(complete=failure is None and not self._client_left)
+        whole = failure is None and self._ended()
+        left = self._client_left and not whole
+        usage = self._usage(complete=whole)
         price, markup_bp = self.held.price, self.held.task.caller.markup_bp
         charge_ucr = price.charge_ucr(usage, markup_bp) if usage else 0
         closing = self._stream.closing_bytes(usage=usage, charge_ucr=charge_ucr, failure=failure)
-        state, reason = _end_state(failure, left=self._client_left, delivered=usage is not None)
-        complete = state == "succeeded"
+        state, reason = end_state(failure, left=left, delivered=usage is not None)
         answer = None
-        if complete and self._transcript is not None:
+        if whole and not self._client_left and self._transcript is not None:
             answer = seal_answer(b"".join([*self._transcript, closing]), call_id=self.held.task.id)
-        outcome = _outcome(
+        outcome = outcome_of(
             self.held,
             usage,
             state=state,
@@ -220,18 +231,22 @@ class ChatRelay:
             first_s=self._first_s,
             answer=answer,
             media_type=STREAM_TYPE,
+            keep_answer=not self._client_left,
         )
         return outcome, closing
 
     def _usage(self, *, complete: bool) -> ChatUsage | None:
-        """Give what was used: the provider's figure, at least what was relayed; None if nothing was
-        delivered.
+        """Give what was used, or None if there is nothing to pay for.
+
+        Of a whole answer the provider's figure counts, also where the caller left just before its
+        end; of a broken one at least what was delivered, and nothing if nothing was.
         """
-        reported, relayed = self._stream.usage, self._stream.relayed_tokens
+        reported = self._stream.usage
+        relayed = self._delivered_tokens if self._client_left else self._stream.relayed_tokens
         if complete and reported is not None and relayed:
             return reported
         if relayed == 0:
-            paid = complete and _is_payable(
+            paid = complete and is_payable(
                 reported, delivered=False, finish_reason=self._stream.finish_reason
             )
             return reported if paid else None
@@ -291,12 +306,12 @@ def _watch(runtime: Runtime, held: HeldChat, *, relayed: Callable[[], int]) -> N
 async def _settle_reply(
     runtime: Runtime, held: HeldChat, reply: Reply, sent_s: float, answered_s: float
 ) -> SettleVerdict:
-    usage = _used(held, reply)
+    usage = used_by_reply(held, reply)
     answer = None
     if held.task.claim is not None:
         answer = seal_answer(reply.body, call_id=held.task.id)
     return await runtime.desk.settle(
-        _outcome(
+        outcome_of(
             held,
             usage,
             state="succeeded",
@@ -310,29 +325,6 @@ async def _settle_reply(
     )
 
 
-def _used(held: HeldChat, reply: Reply) -> ChatUsage | None:
-    """Give what a finished answer used; None, and no charge, if there is nothing to pay for."""
-    reported = reply.usage
-    if not _is_payable(reported, delivered=reply.delivered, finish_reason=reply.finish_reason):
-        return None
-    return reported or ChatUsage(
-        input_tokens=held.input_estimate,
-        output_tokens=min(reply.counted_tokens, held.output_ceiling),
-        source="counted",
-    )
-
-
-def _is_payable(reported: ChatUsage | None, *, delivered: bool, finish_reason: str | None) -> bool:
-    """Tell whether an answer is paid for: it delivered something, or spent its limit on reasoning.
-
-    A block by moderation and an empty answer cost nothing.
-    """
-    if delivered:
-        return True
-    spent = reported is not None and reported.output_tokens > 0
-    return spent and finish_reason != "content_filter"
-
-
 async def _void(runtime: Runtime, held: HeldChat, error: BaseException, sent_s: float) -> None:
     """Release the hold of a call that delivered nothing; its Idempotency-Key is free again."""
     cancelled = isinstance(error, asyncio.CancelledError)
@@ -340,7 +332,7 @@ async def _void(runtime: Runtime, held: HeldChat, error: BaseException, sent_s: 
     if isinstance(error, UpstreamFailure):
         code, status = error.code, error.status
     await runtime.desk.settle(
-        _outcome(
+        outcome_of(
             held,
             None,
             state="cancelled" if cancelled else "failed",
@@ -351,54 +343,4 @@ async def _void(runtime: Runtime, held: HeldChat, error: BaseException, sent_s: 
             answer=None,
             media_type="",
         )
-    )
-
-
-def _end_state(failure: UpstreamFailure | None, *, left: bool, delivered: bool) -> tuple[str, str]:
-    if left:
-        return "cancelled", "client_left"
-    if failure is not None:
-        return ("interrupted" if delivered else "failed"), failure.code
-    return "succeeded", ""
-
-
-def _outcome(  # noqa: PLR0913  one row of the usage table has this many sources
-    held: HeldChat,
-    usage: ChatUsage | None,
-    *,
-    state: str,
-    reason: str,
-    http_status: int,
-    sent_s: float,
-    first_s: float | None,
-    answer: bytes | None,
-    media_type: str,
-) -> Outcome:
-    """Put together what the settle statement writes; without usage nothing is charged and the hold
-    is released.
-    """
-    now_s = time.perf_counter()
-    caller = held.task.caller
-    used = usage or ChatUsage(input_tokens=0, output_tokens=0, source="none")
-    return Outcome(
-        id=held.task.id,
-        workspace_id=caller.workspace_id,
-        ledger_kind="usage" if usage else "void",
-        charge_ucr=held.price.charge_ucr(usage, caller.markup_bp) if usage else 0,
-        cost_ucr=held.price.cost_ucr(usage) if usage else 0,
-        state=state,
-        reason=reason,
-        http_status=http_status,
-        input_tokens=used.input_tokens,
-        cached_input_tokens=used.cached_input_tokens,
-        cache_write_tokens=used.cache_write_tokens,
-        output_tokens=used.output_tokens,
-        reasoning_tokens=used.reasoning_tokens,
-        usage_source=used.source,
-        latency_ms=round((now_s - sent_s) * 1000),
-        first_byte_ms=round((first_s - sent_s) * 1000) if first_s is not None else None,
-        capped=caller.spend_cap_ucr is not None and caller.app_key_id is not None,
-        keep_answer=state == "succeeded" and held.task.claim is not None,
-        answer=answer,
-        answer_media_type=media_type,
     )

@@ -13,11 +13,14 @@ import psycopg
 logger = logging.getLogger(__name__)
 
 _OPTIONS = (
-    "-c plan_cache_mode=force_generic_plan -c lock_timeout=2s -c statement_timeout=5s"
+    "-c plan_cache_mode=force_generic_plan -c lock_timeout=250ms -c statement_timeout=5s"
     " -c idle_in_transaction_session_timeout=10s -c jit=off"
 )
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 2.0
+
+_LOSSES = (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction)
+"""What may mean that this connection is of no more use; the second: another server leads now."""
 
 Row = tuple[Any, ...]
 Query = tuple[str, Sequence[Any]]
@@ -59,7 +62,7 @@ class Lane:
                 sent = True
                 cursor = await connection.execute(query, parameters, prepare=True, binary=True)
                 return await cursor.fetchall(), repeated
-            except psycopg.OperationalError as error:
+            except _LOSSES as error:
                 if not await self._is_lost(error):
                     raise
                 if loop.time() + pause_s > deadline:
@@ -81,15 +84,18 @@ class Lane:
                 options=_OPTIONS,
                 application_name=f"studio-{self._name}",
                 connect_timeout=3,
+                target_session_attrs="read-write",
             )
         return self._connection
 
-    async def _is_lost(self, error: psycopg.OperationalError) -> bool:
+    async def _is_lost(self, error: psycopg.Error) -> bool:
         """Tell a lost or refusing server from a statement that failed (lock or statement timeout)
         on a good one.
         """
         connection = self._connection
-        if connection is not None and not connection.broken and not connection.closed:
+        read_only = isinstance(error, psycopg.errors.ReadOnlySqlTransaction)
+        usable = connection is not None and not connection.broken and not connection.closed
+        if usable and not read_only:
             return False
         logger.warning("lane %s lost its connection: %s", self._name, type(error).__name__)
         if connection is not None:

@@ -179,6 +179,11 @@ class Limiter:
         return await self._client.execute_command(*words)  # type: ignore[no-untyped-call]
 
 
+_MISSING = Admission(
+    state="missing", caller=None, limit=0, remaining=0, reset_at=0, retry_after_s=1
+)
+
+
 def _ask_words(ask: Ask) -> tuple[str | int, ...]:
     """Lay out one ask; all texts, because the script's msgpack knows no binary type."""
     caller = ask.caller
@@ -198,7 +203,10 @@ def _ask_words(ask: Ask) -> tuple[str | int, ...]:
 def _admission(row: _Row, ask: Ask) -> Admission:
     caller = ask.caller
     if caller is None and row.state != "missing":
-        caller = _decode_caller(row.record)
+        try:
+            caller = _decode_caller(row.record)
+        except msgspec.MsgspecError:  # written by another version of this program
+            return _MISSING
     return Admission(
         state=row.state,
         caller=caller,

@@ -150,7 +150,10 @@ def _ceilings(task: ChatTask, priced: PricedRoute) -> _Ceilings:
     request = task.request
     return _Ceilings(
         input_tokens=input_token_ceiling(
-            request, task.body_bytes, image_tokens=priced.route.image_tokens
+            request,
+            task.body_bytes,
+            image_tokens=priced.route.image_tokens,
+            context_tokens=priced.route.context_tokens,
         ),
         choices=request.n or 1,
         max_tokens=output_token_ceiling(

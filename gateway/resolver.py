@@ -10,7 +10,7 @@ import logging
 from typing import Any
 
 import msgspec
-from django.db import connection
+from django.db import OperationalError, connection
 
 from billing.pricing import PriceBookSnapshot, load_price_book
 from gateway.operations.chat import ChatUsage
@@ -69,7 +69,11 @@ def _resolve(claim: str, limit: int) -> int:
     for call in dead:
         if call.price_version not in books:
             books[call.price_version] = load_price_book(call.price_version)
-        settled += _settle(_outcome(call, books[call.price_version]))
+        try:
+            settled += _settle(_outcome(call, books[call.price_version]))
+        except OperationalError:
+            # A locked wallet must not keep the others waiting; the lease just taken ends by itself.
+            logger.exception("call %s could not be resolved yet", call.id)
     if dead:
         logger.warning("settled %d of %d calls whose process was gone", settled, len(dead))
     return settled

@@ -70,6 +70,7 @@ class Runtime:
             open=False,
             check=AsyncConnectionPool.check_connection,
             timeout=5,
+            reconnect_timeout=1,
             kwargs={"autocommit": True, "application_name": "studio-pool"},
         )
         self.limiter = Limiter(

@@ -30,6 +30,7 @@ from gateway.surfaces.chat import chat  # noqa: E402
 from gateway.surfaces.door import (  # noqa: E402
     Answer,
     Handler,
+    Message,
     Receive,
     Request,
     Scope,
@@ -40,6 +41,8 @@ from gateway.surfaces.door import (  # noqa: E402
 from gateway.surfaces.envelopes import surface_of  # noqa: E402
 from gateway.surfaces.studio.sessions import refresh, validate  # noqa: E402
 from studio.core.errors import MethodNotAllowed  # noqa: E402
+
+_DJANGO_BODY_BYTES = 4 * 1024 * 1024
 
 FAST: dict[str, dict[str, Handler]] = {
     "/v1/chat": {"POST": chat},
@@ -68,7 +71,20 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         handler = methods.get(scope["method"], _wrong_method)
         await pass_through(scope, receive, send, handler=handler, surface=surface)
     else:
-        await _django(scope, receive, send)
+        await _django(scope, _bounded(receive), send)
+
+
+def _bounded(receive: Receive) -> Receive:
+    """Cut a body off before Django, which reads it whole before anybody looks, has it all."""
+    received_bytes = 0
+
+    async def receive_bounded() -> Message:
+        nonlocal received_bytes
+        message = await receive()
+        received_bytes += len(message.get("body", b""))
+        return message if received_bytes <= _DJANGO_BODY_BYTES else {"type": "http.disconnect"}
+
+    return receive_bounded
 
 
 async def _preflight(request: Request) -> Answer:

@@ -7,12 +7,11 @@ import os
 from pathlib import Path
 
 import environ
-from environ.fileaware_mapping import FileAwareMapping
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
-class _FilesWithoutLastNewline(FileAwareMapping):  # type: ignore[misc]  # it has no types
+class _FilesWithoutLastNewline(environ.FileAwareMapping):  # type: ignore[misc]  # it has no types
     """An editor ends a secret's file with a newline, which is no part of the secret."""
 
     def __getitem__(self, key: str) -> str:
@@ -146,9 +145,7 @@ DATABASES = {
     "default": env.db_url("DATABASE_URL", default="postgres://studio_app@127.0.0.1:5432/studio")
 }
 _of_the_url = DATABASES["default"].get("OPTIONS", {})
-_timeouts = (
-    "-c lock_timeout=2s -c statement_timeout=30s -c idle_in_transaction_session_timeout=10s"
-)
+_timeouts = "-c lock_timeout=2s -c statement_timeout=30s -c idle_in_transaction_session_timeout=10s"
 DATABASES["default"].update(
     ENGINE="django.db.backends.postgresql",
     ATOMIC_REQUESTS=False,

@@ -9,9 +9,11 @@ from msgspec import UNSET, Struct, UnsetType
 from gateway.operations.chat_messages import (
     AllowedToolsChoice,
     AssistantMessage,
+    AudioPart,
     FilePart,
     FunctionTool,
     JsonSchemaFormat,
+    Message,
     UserMessage,
 )
 from gateway.operations.chat_request import ChatRequest
@@ -101,7 +103,17 @@ def unpriced_options(request: ChatRequest) -> list[str]:
         found.append("web_search_options")
     if request.audio is not None or "audio" in (request.modalities or ()):
         found.append("audio")
+    if any(_speaks(message) for message in request.messages):
+        found.append("messages")
     return found
+
+
+def _speaks(message: Message) -> bool:
+    """Tell whether a message holds sound, which is billed by other rates than text."""
+    if isinstance(message, AssistantMessage):
+        return message.audio is not None
+    content = message.content if isinstance(message, UserMessage) else None
+    return isinstance(content, list) and any(isinstance(part, AudioPart) for part in content)
 
 
 def _free_values(request: ChatRequest) -> Iterator[Any]:

@@ -51,6 +51,7 @@ class _Size(Struct):
     text_bytes: int = 0
     image_bytes: int = 0
     images: int = 0
+    files: int = 0
 
 
 def counted_tokens(text_bytes: int) -> int:
@@ -58,21 +59,25 @@ def counted_tokens(text_bytes: int) -> int:
     return max(1, -(-text_bytes // _BYTES_PER_TOKEN))
 
 
-def input_token_ceiling(request: ChatRequest, body_bytes: int, *, image_tokens: int) -> int:
+def input_token_ceiling(
+    request: ChatRequest, body_bytes: int, *, image_tokens: int, context_tokens: int = 0
+) -> int:
     """Give the most input tokens this request can cost.
 
     `body_bytes` is the length of the request as it came, `image_tokens` the model's dearest image
-    (from the catalogue): an image costs by its pixels, never by its base64. Sound and files count
-    by their bytes.
+    (from the catalogue): an image costs by its pixels, never by its base64. Sound counts by its
+    bytes. A file may be compressed, so it may fill the model's whole context (`context_tokens`).
     """
     size = _measure(request)
     around = _PRIMER_TOKENS + _MESSAGE_TOKENS * len(request.messages) + size.images * image_tokens
+    text_bytes = size.text_bytes
     if _has_extras(request):
         # Tools and schemas reach the model about as JSON: the body without its images bounds all.
         tools = len(request.tools or ()) + len(request.functions or ())
-        text_bytes = max(size.text_bytes, body_bytes - size.image_bytes)
-        return text_bytes + around + _TOOL_TOKENS * tools
-    return size.text_bytes + around
+        around += _TOOL_TOKENS * tools
+        text_bytes = max(text_bytes, body_bytes - size.image_bytes)
+    ceiling = text_bytes + around
+    return max(ceiling, context_tokens) if size.files else ceiling
 
 
 def input_token_estimate(
@@ -137,6 +142,7 @@ def _add_part(size: _Size, part: TextPart | RefusalPart | ImagePart | AudioPart 
     elif isinstance(part, AudioPart):
         size.text_bytes += utf8_bytes(part.input_audio.data)
     elif isinstance(part, FilePart):
+        size.files += 1
         size.text_bytes += utf8_bytes(part.file.file_data) + utf8_bytes(part.file.filename)
     else:
         size.text_bytes += utf8_bytes(part.refusal)

@@ -5,6 +5,7 @@ turns errors into the surface's envelope, adds the common headers and writes the
 return an `Answer` or stream through `Request.start` and `Request.send`.
 """
 
+import asyncio
 import functools
 import logging
 import time
@@ -30,7 +31,16 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+_BODY_PATIENCE_S = 30
+_LONGEST_HOST = 255
 _JSON = (b"content-type", b"application/json")
+
+
+class BodyTooSlow(GatewayError):
+    """The body did not arrive within half a minute."""
+
+    code = "request_timeout"
+    status = 408
 
 
 class ClientLeft(Exception):
@@ -91,10 +101,17 @@ class Request:
         self.runtime: Runtime = scope["state"]["runtime"]
 
     async def read_body(self, limit_bytes: int) -> bytes:
-        """Read the whole body. Raises: BodyTooLarge, ClientLeft."""
+        """Read the whole body. Raises: BodyTooLarge, BodyTooSlow, ClientLeft."""
         declared = self.headers.get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > limit_bytes:
             raise BodyTooLarge(f"The request body may have at most {limit_bytes} bytes.")
+        try:
+            async with asyncio.timeout(_BODY_PATIENCE_S):
+                return await self._receive_body(limit_bytes)
+        except TimeoutError as error:
+            raise BodyTooSlow("The request body did not arrive in time.") from error
+
+    async def _receive_body(self, limit_bytes: int) -> bytes:
         body = b""
         while True:
             message = await self._receive()
@@ -215,7 +232,7 @@ def _line(request: Request, status: int, code: str) -> Line:
 def check_host(headers: list[tuple[bytes, bytes]]) -> None:
     """Refuse a request without exactly one Host header of ours. Raises: InvalidRequest."""
     hosts = [value for name, value in headers if name == b"host"]
-    if len(hosts) != 1 or not _is_our_host(hosts[0]):
+    if len(hosts) != 1 or len(hosts[0]) > _LONGEST_HOST or not _is_our_host(hosts[0]):
         raise InvalidRequest("The Host header names no host of this server.")
 
 

@@ -10,6 +10,7 @@ import psycopg
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 
@@ -44,7 +45,7 @@ def check_process(app_configs: Sequence[AppConfig] | None, **_: object) -> list[
     severity = Warning if settings.DEBUG else Error
     return [
         severity(fault, hint=hint, id=f"studio.E{number:03d}")
-        for number, fault, hint in _process_credential_faults()
+        for number, fault, hint in _process_faults()
     ]
 
 
@@ -96,7 +97,10 @@ def _ask_postgres(alias: str) -> tuple[int, bool]:
 
 def _process_faults() -> Iterator[tuple[int, str, str]]:
     for number, name in ((1, "SECRET_KEY"), (2, "VAULT_SECRET")):
-        secret: str = getattr(settings, name)
+        try:
+            secret: str = getattr(settings, name)
+        except ImproperlyConfigured:  # how Django says that SECRET_KEY is empty
+            secret = ""
         if len(secret) < SHORTEST_SECRET_CHARACTERS or secret.startswith(_EXAMPLE_KEY):
             fault = f"{name} is empty, has less than 32 characters or is an example."
             yield number, fault, "Set 64 random hexadecimal digits."

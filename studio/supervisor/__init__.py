@@ -8,8 +8,10 @@ valkey.py     Valkey likewise
 probe.py      asking a server of ours how it is
 throwaway.py  servers that vanish, with a migrated template database: for tests and benches
 plan.py       which processes `up` runs, with which environment
+surroundings.py  the environment of a Django command: that of the running `up`, the owner's
 up.py         the life of one `manage.py up`
 suite.py      the steps of `manage.py test`
 
-No Django here, nothing of the product: those run as children. Production does not use this package.
+No Django here, nothing of the product: those run as children. Production uses none of this but
+bootstrap.py and surroundings.py, through manage.py.
 """

@@ -11,6 +11,8 @@ from pathlib import Path
 from studio.supervisor.bootstrap import BASE_DIR
 from studio.supervisor.places import CannotStart
 from studio.supervisor.processes import ChildSpec
+from studio.supervisor.surroundings import configured
+from studio.supervisor.surroundings import owner_environment as owner_environment  # the bench's too
 
 _SECRETS_OF_THE_PRODUCT = ("SECRET_KEY", "APP_KEY_PEPPERS", "VAULT_SECRET", "APP_JWT_SECRET")
 _OFF = {"0", "false", "off", "no", "n", "f", ""}
@@ -53,13 +55,14 @@ class Plan:
 
     def worker(self) -> ChildSpec:
         """The Celery worker."""
-        options = ["--concurrency", "2", "--loglevel", "info"]
+        options = ["--concurrency", "2", *self._log_level()]
         options += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         return self._python("worker", "-m", "celery", "-A", "studio.celery", "worker", *options)
 
     def beat(self) -> ChildSpec:
         """The clock that rings for the sweeps."""
         options = ["--schedule", str(self.data_dir / "beat-schedule"), "--pidfile", ""]
+        options += self._log_level()
         return self._python("beat", "-m", "celery", "-A", "studio.celery", "beat", *options)
 
     def prepare(self, key_file: Path, admin_password: str) -> ChildSpec:
@@ -67,6 +70,10 @@ class Plan:
         command = ["manage.py", "prepare_demo", "--key-file", str(key_file)]
         extra = owner_environment(self.environment) | {"STUDIO_ADMIN_PASSWORD": admin_password}
         return self._python("prepare", *command, extra=extra)
+
+    def _log_level(self) -> list[str]:
+        """Celery sets the level of our log by its own option."""
+        return ["--loglevel", self.environment.get("LOG_LEVEL") or "info"]
 
     def _python(
         self, name: str, *arguments: str, extra: Mapping[str, str] | None = None
@@ -80,11 +87,6 @@ class Plan:
         )
 
 
-def configured(environment: Mapping[str, str], name: str) -> bool:
-    """Say whether a setting is given, itself or as the file that holds it."""
-    return bool(environment.get(name) or environment.get(f"{name}_FILE"))
-
-
 def product_environment(
     environment: Mapping[str, str], secrets: Mapping[str, str], addresses: Mapping[str, str]
 ) -> dict[str, str]:
@@ -96,19 +98,6 @@ def product_environment(
     complete |= addresses
     complete |= {"DJANGO_SETTINGS_MODULE": "studio.settings", "PYTHONUNBUFFERED": "1"}
     return complete
-
-
-def owner_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment with the owner's database URL, if there is one, in the app's place."""
-    changed = dict(environment)
-    if configured(environment, "DATABASE_OWNER_URL"):
-        for name in ("DATABASE_URL", "DATABASE_URL_FILE"):
-            changed.pop(name, None)
-        for suffix in ("", "_FILE"):
-            value = changed.get(f"DATABASE_OWNER_URL{suffix}")
-            if value:
-                changed[f"DATABASE_URL{suffix}"] = value
-    return changed
 
 
 def check_embedded_allowed(environment: Mapping[str, str]) -> None:

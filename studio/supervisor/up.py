@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-import environ
-
 from studio.supervisor import plan as planning
+from studio.supervisor import surroundings
 from studio.supervisor.bootstrap import BASE_DIR, EMBEDDED_LOCK
 from studio.supervisor.places import (
     CannotStart,
@@ -54,8 +53,7 @@ class Stopped(BaseException):
 
 def main(arguments: list[str]) -> int:
     """Run everything until told to stop. Returns: the exit code."""
-    if (BASE_DIR / ".env").exists() and os.environ.get("STUDIO_DOTENV", "1") == "1":
-        environ.Env.read_env(BASE_DIR / ".env")
+    surroundings.read_dotenv()
     options = _parse(arguments)
     try:
         data_dir = prepare_data_dir(options.data_dir)
@@ -107,6 +105,7 @@ class Running:
             stop(members, at_once=lambda: self.told_twice)
         (self.data_dir / "children.json").unlink(missing_ok=True)
         (self.data_dir / "up.json").unlink(missing_ok=True)
+        surroundings.stop_sharing(self.data_dir)
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -116,7 +115,10 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     port = os.environ.get("PORT") or "8000"
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=port, help="port to listen on (or PORT)")
-    parser.add_argument("--data-dir", type=Path, default=BASE_DIR / ".studio")
+    data_dir = surroundings.default_data_dir(os.environ)
+    parser.add_argument(
+        "--data-dir", type=Path, default=data_dir, help="data, secrets, logs (or STUDIO_DATA_DIR)"
+    )
     return parser.parse_args(arguments)
 
 
@@ -176,6 +178,7 @@ def _start_everything(running: Running, host: str, port: int) -> None:
     begun = time.monotonic()
     data_dir = running.data_dir
     (data_dir / "up.json").unlink(missing_ok=True)
+    surroundings.stop_sharing(data_dir)
     for name in end_leftovers(data_dir / "children.json"):
         say(f"An earlier run was killed and left {name}: ended it.")
     _check_port(host, port)
@@ -205,7 +208,8 @@ def _start_product(
             postgres.make_database("studio")
         _prepare(running, prepare, postgres)
     web = running.add(start(plan.web()))
-    _wait_healthy(f"{plan.base_url}/health/ready", web, "The web server")
+    # Not `/health/ready`: that also waits for a worker, and the worker is started last.
+    _wait_healthy(f"{plan.base_url}/health", web, "The web server")
     if prepared and not _key_works(plan.base_url, key_file):
         # Somebody revoked it, or the workspace is gone.
         _prepare(running, prepare, postgres)
@@ -226,8 +230,8 @@ def _start_servers(
     """
     addresses: dict[str, str] = {}
     postgres = None
-    own_postgres = not planning.configured(os.environ, "DATABASE_URL")
-    own_valkey = not planning.configured(os.environ, "REDIS_URL")
+    own_postgres = not surroundings.configured(os.environ, "DATABASE_URL")
+    own_valkey = not surroundings.configured(os.environ, "REDIS_URL")
     if not own_postgres and not own_valkey:
         return addresses, postgres
     planning.check_embedded_allowed(os.environ)
@@ -323,7 +327,8 @@ def _key_works(base_url: str, key_file: Path) -> bool:
 
 
 def _announce(plan: planning.Plan, app_key: str, admin_password: str) -> None:
-    """Write up.json and say where everything is."""
+    """Write up.json and the environment that commands share, and say where everything is."""
+    surroundings.share_environment(plan.data_dir, plan.environment)
     facts = {
         "base_url": plan.base_url,
         "app_key": app_key,

@@ -1,10 +1,13 @@
-"""System checks of the settings that credentials depend on."""
+"""System checks: what credentials depend on, what every process needs, and the database."""
 
+import psycopg
 import pytest
 from django.core.checks import ERROR, WARNING
+from django.db import connection
 from pytest_django import Settings
 
-from studio.accounts.checks import check_credentials
+from studio.accounts import checks
+from studio.accounts.checks import check_credentials, check_database, check_process
 
 
 def _ids() -> list[str]:
@@ -50,3 +53,69 @@ def test_no_message_shows_a_secret(settings: Settings) -> None:
     settings.APP_JWT_SECRET, settings.APP_KEY = "secret-canary", "key-canary"
     text = " ".join(f"{message.msg} {message.hint}" for message in check_credentials(None))
     assert "canary" not in text
+
+
+@pytest.fixture
+def process_settings(settings: Settings) -> Settings:
+    """What a process in production has at least."""
+    settings.DEBUG = False
+    settings.SECRET_KEY = settings.VAULT_SECRET = "c3" * 16
+    settings.ALLOWED_HOSTS = ["studio.test"]
+    return settings
+
+
+def test_a_process_with_two_secrets_and_a_name_passes(process_settings: Settings) -> None:
+    assert check_process(None) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "found"),
+    [
+        ("SECRET_KEY", "", "studio.E001"),
+        ("SECRET_KEY", "x" * 31, "studio.E001"),
+        ("SECRET_KEY", "django-insecure-" + "x" * 50, "studio.E001"),
+        ("VAULT_SECRET", "", "studio.E002"),
+        ("VAULT_SECRET", "x" * 31, "studio.E002"),
+        ("ALLOWED_HOSTS", [], "studio.E003"),
+    ],
+)
+def test_a_process_without_what_it_needs_does_not_start(
+    process_settings: Settings, name: str, value: object, found: str
+) -> None:
+    setattr(process_settings, name, value)
+    assert [(message.id, message.level) for message in check_process(None)] == [(found, ERROR)]
+    process_settings.DEBUG = True
+    assert [message.level for message in check_process(None)] == [WARNING]
+
+
+def test_a_good_database_passes(db: None) -> None:
+    assert check_database(None, databases=["default"]) == []
+
+
+def test_a_database_that_nobody_names_is_not_asked() -> None:
+    assert check_database(None) == []
+
+
+def test_a_database_that_does_not_answer_is_no_fault(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(connection.settings_dict, "PORT", "1")
+    assert check_database(None, databases=["default"]) == []
+
+
+def test_an_old_postgres_is_refused(
+    db: None, process_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "OLDEST_POSTGRES", 990_000)
+    faults = check_database(None, databases=["default"])
+    assert [(fault.id, fault.level) for fault in faults] == [("studio.E004", ERROR)]
+
+
+def test_running_as_the_ledger_s_owner_is_only_a_warning(
+    db: None, process_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = psycopg.conninfo.conninfo_to_dict(process_settings.DATABASE_OWNER_URL)
+    monkeypatch.setitem(connection.settings_dict, "USER", owner["user"])
+    monkeypatch.setitem(connection.settings_dict, "PASSWORD", owner["password"])
+    faults = check_database(None, databases=["default"])
+    assert [(fault.id, fault.level) for fault in faults] == [("studio.W001", WARNING)]

@@ -157,8 +157,8 @@ def test_reports_read_the_rows_of_the_workspace_that_is_set_and_of_no_other(
     for workspace_id in (71, 72, 72):
         insert(app, workspace_id=workspace_id)
     owner.execute("GRANT SELECT ON usage TO analytics_ro")
-    facts = {"dbname": usage_database.name, "autocommit": True}
-    with psycopg.connect(server_facts.admin_url, **facts) as reports:
+    with psycopg.connect(server_facts.admin_url, dbname=usage_database.name) as reports:
+        reports.autocommit = True
         reports.execute("SET ROLE analytics_ro")
         query = "SELECT DISTINCT workspace_id, count(*) FROM usage GROUP BY 1"
         for setting, seen in (("", []), ("72", [(72, 2)]), ("71", [(71, 1)]), ("73", [])):

@@ -27,6 +27,11 @@ class Recorder:
         return [item * 10 for item in items]
 
 
+def one_by_one(items: list[int], error: Exception) -> list[list[int]]:
+    """Try every item of a failed batch alone."""
+    return [[item] for item in items] if len(items) > 1 else []
+
+
 async def test_a_lone_item_goes_out_alone_and_at_once() -> None:
     recorder = Recorder()
     batcher = Batcher(recorder.flush)
@@ -58,7 +63,7 @@ async def test_no_batch_exceeds_the_limit() -> None:
 
 async def test_a_poisoned_item_fails_alone() -> None:
     recorder = Recorder()
-    batcher = Batcher(recorder.flush, split_on=(Poisoned,))
+    batcher = Batcher(recorder.flush, parts=one_by_one)
     answers = await asyncio.gather(
         batcher.submit(1), batcher.submit(-1), batcher.submit(2), return_exceptions=True
     )

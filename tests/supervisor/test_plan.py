@@ -54,22 +54,6 @@ def test_embedded_servers_are_allowed_in_development_or_when_asked_for(
     plan.check_embedded_allowed(environment)
 
 
-def test_the_owner_migrates_and_the_rest_stays() -> None:
-    changed = plan.owner_environment(
-        {"DATABASE_URL": "app", "DATABASE_OWNER_URL": "owner", "REDIS_URL": "r"}
-    )
-    assert changed == {"DATABASE_URL": "owner", "DATABASE_OWNER_URL": "owner", "REDIS_URL": "r"}
-
-
-def test_the_owner_may_come_from_a_file() -> None:
-    changed = plan.owner_environment({"DATABASE_URL": "app", "DATABASE_OWNER_URL_FILE": "/owner"})
-    assert changed == {"DATABASE_URL_FILE": "/owner", "DATABASE_OWNER_URL_FILE": "/owner"}
-
-
-def test_one_role_serves_where_no_owner_is_named() -> None:
-    assert plan.owner_environment({"DATABASE_URL": "only"}) == {"DATABASE_URL": "only"}
-
-
 @pytest.mark.parametrize(
     ("host", "url"),
     [

@@ -102,13 +102,26 @@ def test_a_newcomer_gets_a_paid_answer_and_nothing_is_left(
     question = {"kind": "chat.default", "messages": [{"role": "user", "content": "Hello!"}]}
     assert _call(facts, "/v1/chat", question)["object"] == "chat.completion"
     assert _call(facts, "/v1/credits")["tier"] == "managed"
-    for name in ("up.json", "secrets.json", "demo-key"):
+    for name in ("up.json", "secrets.json", "demo-key", "environment.json"):
         assert stat.S_IMODE((data_dir / name).stat().st_mode) == 0o600
     family = psutil.Process(up.process.pid).children(recursive=True)
     stop([up])
     assert up.process.returncode == 0
     assert [process for process in family if process.is_running()] == []
     assert not (data_dir / "up.json").exists()
+    assert not (data_dir / "environment.json").exists()
+
+
+def test_commands_beside_up_need_no_settings(start_up: StartUp, data_dir: Path) -> None:
+    start_up(data_dir)
+    key = _manage(data_dir, "create_app_key", "--workspace", "acme")
+    _manage(data_dir, "grant_credits", "--workspace", "acme", "--credits", "12.5")
+    _manage(data_dir, "set_tier", "--workspace", "acme", "--tier", "byok")
+    _manage(data_dir, "load_prices")
+    _manage(data_dir, "migrate")
+    assert _manage(data_dir, "reconcile") == "reconcile: 0 violations"
+    balance = _call(_facts(data_dir) | {"app_key": key}, "/v1/credits")
+    assert (balance["available"], balance["tier"]) == (12.5, "byok")
 
 
 def test_a_second_up_says_where_the_first_one_is(start_up: StartUp, data_dir: Path) -> None:
@@ -167,6 +180,19 @@ def test_embedded_servers_are_refused_in_production(data_dir: Path) -> None:
     )
     assert refused.returncode == 1
     assert refused.stdout.startswith("DEBUG is off, and embedded servers are for development.")
+
+
+def _manage(data_dir: Path, *words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "manage.py", *words],
+        cwd=BASE_DIR,
+        env=_environment() | {"STUDIO_DATA_DIR": str(data_dir)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
 
 
 def _is_ready(facts: dict[str, str]) -> bool:
