@@ -21,7 +21,7 @@ from django.core.handlers.asgi import ASGIHandler  # noqa: E402  needs django.se
 from django.urls import get_resolver  # noqa: E402
 
 if not settings.DEBUG:
-    faults = [str(fault) for fault in checks.run_checks() if fault.is_serious()]
+    faults = [str(fault) for fault in checks.run_checks(databases=["default"]) if fault.is_serious()]
     if faults:
         raise SystemExit("\n".join(["Studio does not start like this:", *faults]))
 

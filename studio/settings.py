@@ -152,7 +152,7 @@ DATABASES["default"].update(
     CONN_HEALTH_CHECKS=True,
     OPTIONS={
         **_of_the_url,  # `?sslmode=verify-full` and whatever else libpq knows
-        "pool": {"min_size": 0, "max_size": 10, "timeout": 5},
+        "pool": {"min_size": 0, "max_size": 10, "timeout": 5, "reconnect_timeout": 1},
         "options": f"{_timeouts} {_of_the_url.get('options', '')}".rstrip(),
     },
 )

@@ -49,6 +49,8 @@ class Plan:
         options += ["--loop", "uvloop", "--http", "httptools", "--no-server-header"]
         # Addresses behind proxies are read by TRUSTED_PROXY_HOPS, not believed from any neighbour.
         options += ["--no-proxy-headers"]
+        # A process that cannot open its runtime ends instead of answering 500 for ever.
+        options += ["--lifespan", "on"]
         # The product writes its own access log.
         options += ["--no-access-log", "--timeout-graceful-shutdown", "10"]
         return self._python("web", "-m", "uvicorn", "studio.asgi:application", *options)
