@@ -9,6 +9,7 @@ import resource
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import django
 import msgspec
@@ -17,6 +18,9 @@ import uvloop
 from bench.cost import GATEWAY_CORE, Meter, Reading
 from bench.measure import Options, Row, median
 from bench.stack import Stack, Wallets
+
+if TYPE_CHECKING:
+    from gateway.statements import NewCall, Outcome
 
 _CALLERS = 128
 _HELD_UCR = 5_000
@@ -136,7 +140,7 @@ def _ledger(plan: PartPlan) -> tuple[Once, Callable[[], Awaitable[None]]]:
     # These need Django set up, which is so in this process alone.
     from gateway.calls import CallDesk
     from gateway.runtime import conninfo
-    from gateway.statements import NewCall, Outcome
+    from gateway.statements import NewCall
     from studio.core.ids import new_id_text
 
     desk = CallDesk(conninfo())
@@ -163,29 +167,34 @@ def _ledger(plan: PartPlan) -> tuple[Once, Callable[[], Awaitable[None]]]:
         held = await desk.hold(call)
         if held.verdict != "held":
             return held.verdict
-        settled = await desk.settle(
-            Outcome(
-                id=call.id,
-                workspace_id=workspace_id,
-                ledger_kind="usage",
-                charge_ucr=_CHARGED_UCR,
-                cost_ucr=2_500,
-                state="succeeded",
-                reason="",
-                http_status=200,
-                input_tokens=19,
-                cached_input_tokens=0,
-                cache_write_tokens=0,
-                output_tokens=90,
-                reasoning_tokens=0,
-                usage_source="provider",
-                latency_ms=1,
-                first_byte_ms=1,
-            )
-        )
+        settled = await desk.settle(_outcome(call))
         return "usage" if settled.verdict == "usage" and settled.fresh else f"{settled.verdict}"
 
     return once, desk.close
+
+
+def _outcome(call: "NewCall") -> "Outcome":
+    # This needs Django set up, which is so in this process alone.
+    from gateway.statements import Outcome
+
+    return Outcome(
+        id=call.id,
+        workspace_id=call.workspace_id,
+        ledger_kind="usage",
+        charge_ucr=_CHARGED_UCR,
+        cost_ucr=2_500,
+        state="succeeded",
+        reason="",
+        http_status=200,
+        input_tokens=19,
+        cached_input_tokens=0,
+        cache_write_tokens=0,
+        output_tokens=90,
+        reasoning_tokens=0,
+        usage_source="provider",
+        latency_ms=1,
+        first_byte_ms=1,
+    )
 
 
 def _admission(plan: PartPlan) -> tuple[Once, Callable[[], Awaitable[None]]]:

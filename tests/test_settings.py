@@ -37,7 +37,7 @@ def test_options_of_the_database_url_are_kept_beside_ours() -> None:
     assert database["OPTIONS"] == {
         "sslmode": "verify-full",
         "connect_timeout": 7,
-        "pool": {"min_size": 0, "max_size": 10, "timeout": 5},
+        "pool": {"min_size": 0, "max_size": 10, "timeout": 5, "reconnect_timeout": 1},
         "options": "-c lock_timeout=2s -c statement_timeout=30s"
         " -c idle_in_transaction_session_timeout=10s",
     }
