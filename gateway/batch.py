@@ -19,9 +19,6 @@ class BatchClosed(Exception):
 
 Parts = Callable[[list[Item], Exception], list[list[Item]]]
 
-_TURNS = 2
-"""Turns of the event loop before a batch leaves: what is ready on other connections joins it."""
-
 
 def in_one_piece(items: list[Item], error: Exception) -> list[list[Item]]:
     """Retry nothing: the error is everybody's."""
@@ -73,8 +70,7 @@ class Batcher(Generic[Item, Verdict]):
 
     async def _drain(self) -> None:
         while self._waiting:
-            for _ in range(_TURNS):
-                await asyncio.sleep(0)
+            await asyncio.sleep(0)  # one turn of the loop: what is ready elsewhere joins the batch
             batch = self._waiting[: self._limit]
             del self._waiting[: self._limit]
             await self._send(batch)

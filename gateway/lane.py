@@ -23,7 +23,6 @@ _LOSSES = (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction)
 """What may mean that this connection is of no more use; the second: another server leads now."""
 
 Row = tuple[Any, ...]
-Query = tuple[str, Sequence[Any]]
 
 
 class LaneDown(Exception):
