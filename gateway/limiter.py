@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 import redis.asyncio
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from gateway.batch import Batcher
 from studio.accounts.callers import Caller
@@ -134,7 +134,9 @@ class Limiter:
     def _note_loss(self, error: Exception) -> None:
         """Count locally for a while; said once, by the first of those who waited."""
         if time.monotonic() >= self._down_until:
-            logger.warning("limiter without Redis for a while: %r", error)
+            answered = isinstance(error, ResponseError)  # it is there and refuses: look at the script
+            level = logging.ERROR if answered else logging.WARNING
+            logger.log(level, "limiter without Redis for a while: %r", error)
         self._down_until = time.monotonic() + _RETRY_REDIS_AFTER_S
 
     def _release_alone(self) -> None:
