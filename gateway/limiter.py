@@ -134,7 +134,7 @@ class Limiter:
     def _note_loss(self, error: Exception) -> None:
         """Count locally for a while; said once, by the first of those who waited."""
         if time.monotonic() >= self._down_until:
-            answered = isinstance(error, ResponseError)  # it is there and refuses: look at the script
+            answered = isinstance(error, ResponseError)  # it is there: look at the script
             level = logging.ERROR if answered else logging.WARNING
             logger.log(level, "limiter without Redis for a while: %r", error)
         self._down_until = time.monotonic() + _RETRY_REDIS_AFTER_S

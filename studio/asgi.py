@@ -21,7 +21,8 @@ from django.core.handlers.asgi import ASGIHandler  # noqa: E402  needs django.se
 from django.urls import get_resolver  # noqa: E402
 
 if not settings.DEBUG:
-    faults = [str(fault) for fault in checks.run_checks(databases=["default"]) if fault.is_serious()]
+    found = checks.run_checks(databases=["default"])
+    faults = [str(fault) for fault in found if fault.is_serious()]
     if faults:
         raise SystemExit("\n".join(["Studio does not start like this:", *faults]))
 
