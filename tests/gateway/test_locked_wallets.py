@@ -46,5 +46,5 @@ def test_a_hold_on_a_locked_wallet_is_refused_soon_and_others_go_on(
     assert {answer.status_code for answer in answers} == {503}
     assert {answer.headers["retry-after"] for answer in answers} == {"2"}
     assert waited_s < 5  # not a measure of speed: one wait for the lock each would be over 16 s
-    assert locked.usage() == []
+    assert {row["status"] for row in locked.usage()} <= {"refused"}
     assert locked.balance() == (1_000_000_000, 0)
