@@ -33,8 +33,3 @@ def providers() -> Mapping[str, ChatProvider]:
 def find_provider(slug: str) -> ChatProvider | None:
     """Give the provider of this slug, or None."""
     return providers().get(slug)
-
-
-def provider(slug: str) -> ChatProvider:
-    """Give the provider of this slug. Raises: KeyError."""
-    return providers()[slug]
