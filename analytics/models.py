@@ -65,6 +65,9 @@ class Usage(models.Model):
     latency_ms = models.IntegerField(null=True)
     first_byte_ms = models.IntegerField(null=True)
     workspace_name = models.TextField("workspace")
+    attempt_log = models.JSONField(null=True)
+    counted_input_tokens = models.IntegerField(null=True)
+    counted_output_tokens = models.IntegerField(null=True)
 
     class Meta:
         managed = False
@@ -76,3 +79,30 @@ class Usage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.request_id} {self.status}"
+
+
+class TokenDrift(models.Model):
+    """How far our own token counts were from a provider's on one day (UTC), over the last month's
+    calls. Percentages are of the provider's figure; our input count is what would be charged
+    without it.
+    """
+
+    key = models.TextField(primary_key=True)
+    day = models.DateField()
+    provider = models.TextField()
+    model = models.TextField()
+    request_count = models.BigIntegerField()
+    input_tokens = models.BigIntegerField()
+    counted_input_tokens = models.BigIntegerField()
+    output_tokens = models.BigIntegerField()
+    counted_output_tokens = models.BigIntegerField()
+    input_drift_percent = models.DecimalField(max_digits=12, decimal_places=2, null=True)
+    output_drift_percent = models.DecimalField(max_digits=12, decimal_places=2, null=True)
+
+    class Meta:
+        managed = False
+        default_permissions = ("view",)
+        verbose_name_plural = "token drift"
+
+    def __str__(self) -> str:
+        return self.key

@@ -183,6 +183,8 @@ def _outcome(call: "NewCall") -> "Outcome":
         ledger_kind="usage",
         charge_ucr=_CHARGED_UCR,
         cost_ucr=2_500,
+        provider=call.provider,
+        model=call.model,
         state="succeeded",
         reason="",
         http_status=200,

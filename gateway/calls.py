@@ -17,15 +17,19 @@ import psycopg
 
 from gateway.batch import BatchClosed, Batcher
 from gateway.errors import LedgerUnavailable, OutcomeUnknown
-from gateway.lane import Lane, LaneDown
+from gateway.lane import Lane, LaneDown, Row
 from gateway.statements import (
+    FINISH,
     HEARTBEAT,
     HOLD,
+    OPEN,
     SETTLE,
     NewCall,
     Outcome,
+    finish_parameters,
     heartbeat_parameters,
     hold_parameters,
+    open_parameters,
     settle_parameters,
 )
 
@@ -79,14 +83,22 @@ class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallDesk:
-    """The process's two batched lanes to the ledger, and its open calls."""
+    """The process's two batched lanes to the ledger, two for calls that cost no credits, and its
+    open calls.
+    """
 
     def __init__(self, conninfo: str) -> None:
         self._hold_lane = Lane(conninfo, name="hold", patience_s=_HOLD_PATIENCE_S)
         self._settle_lane = Lane(conninfo, name="settle", patience_s=_SETTLE_PATIENCE_S)
+        self._open_lane = Lane(conninfo, name="open", patience_s=_HOLD_PATIENCE_S)
+        self._finish_lane = Lane(conninfo, name="finish", patience_s=_SETTLE_PATIENCE_S)
         self._beat_lane = Lane(conninfo, name="beat", patience_s=_BEAT_PATIENCE_S)
         self._holds: Batcher[NewCall, HoldVerdict] = Batcher(self._flush_holds, parts=_parts)
         self._settles: Batcher[Outcome, SettleVerdict] = Batcher(self._flush_settles, parts=_parts)
+        self._opens: Batcher[NewCall, HoldVerdict] = Batcher(self._flush_opens, parts=_parts)
+        self._finishes: Batcher[Outcome, SettleVerdict] = Batcher(
+            self._flush_finishes, parts=_parts
+        )
         self._open: dict[str, OpenCall] = {}
         self._none_open = asyncio.Event()
         self._checkpoints: dict[str, int] = {}
@@ -94,7 +106,7 @@ class CallDesk:
         self._early_beat: asyncio.Task[object] | None = None
 
     async def hold(self, call: NewCall) -> HoldVerdict:
-        """Hold credits and write the call row.
+        """Hold credits and write the call row; a call by a user's own key only gets its row.
 
         After `held` the call may be sent, and must be settled.
 
@@ -102,7 +114,8 @@ class CallDesk:
         psycopg.errors.UniqueViolation when the Idempotency-Key is taken (nothing was written).
         """
         try:
-            return await self._holds.submit(call)
+            paid = call.billing == "credits"
+            return await (self._holds if paid else self._opens).submit(call)
         except psycopg.errors.UniqueViolation:
             raise
         except (LaneDown, psycopg.Error, BatchClosed) as error:
@@ -172,9 +185,15 @@ class CallDesk:
         if self._open:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._none_open.wait(), _CLOSING_PATIENCE_S)
-        await self._holds.close()
-        await self._settles.close()
-        for lane in (self._hold_lane, self._settle_lane, self._beat_lane):
+        for batcher in (self._holds, self._opens, self._settles, self._finishes):
+            await batcher.close()
+        for lane in (
+            self._hold_lane,
+            self._open_lane,
+            self._settle_lane,
+            self._finish_lane,
+            self._beat_lane,
+        ):
             await lane.close()
 
     async def _settle_patiently(self, outcome: Outcome) -> SettleVerdict:
@@ -183,7 +202,8 @@ class CallDesk:
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
-                return await self._settles.submit(outcome)
+                paid = outcome.billing == "credits"
+                return await (self._settles if paid else self._finishes).submit(outcome)
             except psycopg.OperationalError:
                 if time.monotonic() + pause_s > deadline:
                     raise
@@ -191,14 +211,25 @@ class CallDesk:
             pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
 
     async def _flush_holds(self, calls: list[NewCall]) -> list[HoldVerdict]:
-        rows, repeated = await self._hold_lane.run(HOLD, hold_parameters(calls))
-        return [
-            HoldVerdict("held" if repeated and row[0] == "open" else row[0], row[1]) for row in rows
-        ]
+        return _held(*await self._hold_lane.run(HOLD, hold_parameters(calls)))
+
+    async def _flush_opens(self, calls: list[NewCall]) -> list[HoldVerdict]:
+        return _held(*await self._open_lane.run(OPEN, open_parameters(calls)))
+
+    async def _flush_finishes(self, outcomes: list[Outcome]) -> list[SettleVerdict]:
+        rows, _ = await self._finish_lane.run(FINISH, finish_parameters(outcomes))
+        return [SettleVerdict(*row) for row in rows]
 
     async def _flush_settles(self, outcomes: list[Outcome]) -> list[SettleVerdict]:
         rows, _ = await self._settle_lane.run(SETTLE, settle_parameters(outcomes))
         return [SettleVerdict(*row) for row in rows]
+
+
+def _held(rows: list[Row], repeated: bool) -> list[HoldVerdict]:
+    """Read the verdicts; a statement that went out twice may find its own first go (`open`)."""
+    return [
+        HoldVerdict("held" if repeated and row[0] == "open" else row[0], row[1]) for row in rows
+    ]
 
 
 def _parts(calls: list[_Call], error: Exception) -> list[list[_Call]]:

@@ -21,6 +21,7 @@ from gateway.providers.base import (
     ChatStream,
     Reply,
     Target,
+    UpstreamAnswer,
     UpstreamFailure,
     UpstreamInvalid,
     UpstreamResponse,
@@ -273,12 +274,13 @@ class ChatRelay:
 
 async def _call(runtime: Runtime, held: HeldChat) -> Reply:
     upstream = held.priced.upstream
-    request = upstream.provider.build_chat(held.task.request, _target(held))
+    target = _target(held)
+    request = upstream.provider.build_chat(held.task.request, target)
     response = await runtime.transport.send(upstream, request)
-    body = await response.read()
-    if response.status != 200:
-        raise upstream.provider.parse_error(response.status, response.headers, body)
-    return upstream.provider.parse_chat(response.status, response.headers, body)
+    answer = UpstreamAnswer(
+        status=response.status, headers=response.headers, body=await response.read()
+    )
+    return upstream.provider.parse_chat(held.task.request, target, answer)
 
 
 def _target(held: HeldChat) -> Target:
@@ -287,6 +289,8 @@ def _target(held: HeldChat) -> Target:
         model=route.model,
         max_output_tokens=held.max_tokens,
         drop_parameters=route.drop_parameters,
+        answer_id=f"chatcmpl-{held.task.id}",
+        created_s=int(time.time()),
     )
 
 

@@ -70,6 +70,8 @@ def outcome_of(  # noqa: PLR0913  one row of the usage table has this many sourc
         ledger_kind="usage" if usage else "void",
         charge_ucr=held.price.charge_ucr(usage, caller.markup_bp) if usage else 0,
         cost_ucr=held.price.cost_ucr(usage or lost) if usage or state == "cancelled" else 0,
+        provider=held.priced.route.provider,
+        model=held.priced.route.model,
         state=state,
         reason=reason,
         http_status=http_status,

@@ -14,7 +14,15 @@ from django.db import OperationalError, connection
 
 from billing.pricing import PriceBookSnapshot, load_price_book
 from gateway.operations.chat import ChatUsage
-from gateway.statements import LEASE_S, SETTLE, Outcome, read_sql, settle_parameters
+from gateway.statements import (
+    FINISH,
+    LEASE_S,
+    SETTLE,
+    Outcome,
+    finish_parameters,
+    read_sql,
+    settle_parameters,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +38,7 @@ class DeadCall(msgspec.Struct, frozen=True):
 
     id: Any
     workspace_id: int
+    billing: str
     provider: str
     model: str
     price_version: int
@@ -81,6 +90,7 @@ def _resolve(claim: str, limit: int) -> int:
 
 def _outcome(call: DeadCall, book: PriceBookSnapshot) -> Outcome:
     price = book.chat(call.provider, call.model)
+    paid = call.billing == "credits"
     delivered = call.checkpoint_tokens > 0 and price is not None
     usage = ChatUsage(
         input_tokens=call.input_estimate if delivered else 0,
@@ -91,8 +101,11 @@ def _outcome(call: DeadCall, book: PriceBookSnapshot) -> Outcome:
         id=str(call.id),
         workspace_id=call.workspace_id,
         ledger_kind="usage" if delivered else "void",
-        charge_ucr=price.charge_ucr(usage, call.markup_bp) if price and delivered else 0,
-        cost_ucr=price.cost_ucr(usage) if price and delivered else 0,
+        charge_ucr=price.charge_ucr(usage, call.markup_bp) if price and delivered and paid else 0,
+        cost_ucr=price.cost_ucr(usage) if price and delivered and paid else 0,
+        billing=call.billing,
+        provider=call.provider,
+        model=call.model,
         state="interrupted",
         reason="process_lost",
         http_status=500,
@@ -109,7 +122,10 @@ def _outcome(call: DeadCall, book: PriceBookSnapshot) -> Outcome:
 
 
 def _settle(outcome: Outcome) -> bool:
+    statement, parameters = SETTLE, settle_parameters
+    if outcome.billing != "credits":
+        statement, parameters = FINISH, finish_parameters
     with connection.cursor() as cursor:
-        cursor.execute(SETTLE, settle_parameters([outcome]))
+        cursor.execute(statement, parameters([outcome]))
         row = cursor.fetchone()
     return row is not None and bool(row[1])

@@ -33,7 +33,8 @@ def read_sql(name: str) -> str:
 class NewCall(msgspec.Struct, frozen=True, kw_only=True):
     """One hold and one call row.
 
-    Amounts in µcr, `input_estimate` in tokens, digests are SHA-256, ids uuids as text.
+    Amounts in µcr, `input_estimate` in tokens, digests are SHA-256, ids uuids as text. `billing` is
+    `credits`, or `byok` for a call by a user's own key, which holds and costs no credits.
     """
 
     id: str
@@ -53,14 +54,18 @@ class NewCall(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     idempotency_digest: bytes | None = None
     request_digest: bytes | None = None
+    billing: str = "credits"
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How one call ended: what the ledger, the call row and the usage row need.
 
     `ledger_kind` is usage or void; `state` a final state of `Call.State`. Tokens are counts, times
-    milliseconds. `keep_answer` is False when the Idempotency-Key is to be released, so that a retry
-    really retries.
+    milliseconds. `provider` and `model` are those of the attempt that won, or was the last.
+    `attempt_log` is JSON, one object per attempt that failed before; None if none did.
+    `counted_…_tokens` are our own counts beside the provider's, None where we did not count.
+    `keep_answer` is False when the Idempotency-Key is to be released, so that a retry really
+    retries.
     """
 
     id: str
@@ -68,6 +73,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     ledger_kind: str
     charge_ucr: int
     cost_ucr: int
+    provider: str
+    model: str
     state: str
     reason: str
     http_status: int
@@ -79,16 +86,29 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     usage_source: str
     latency_ms: int
     first_byte_ms: int | None
+    billing: str = "credits"
     attempts: int = 1
+    attempt_log: str | None = None
+    counted_input_tokens: int | None = None
+    counted_output_tokens: int | None = None
     capped: bool = False
     keep_answer: bool = False
     answer: bytes | None = None
     answer_media_type: str = ""
 
 
-HOLD = read_sql("hold_calls")
+def _with_verdicts(name: str, verdicts: str) -> str:
+    """Read a statement together with the part that decides."""
+    return read_sql(name).replace("/* verdicts */", read_sql(verdicts))
 
-SETTLE = read_sql("settle_calls")
+
+HOLD = _with_verdicts("hold_calls", "hold_verdicts")
+
+OPEN = _with_verdicts("hold_calls", "open_verdicts")
+
+SETTLE = _with_verdicts("settle_calls", "settle_verdicts")
+
+FINISH = _with_verdicts("settle_calls", "finish_verdicts")
 
 HEARTBEAT = read_sql("extend_calls")
 
@@ -100,7 +120,7 @@ def _array(values: Iterable[object]) -> str:
 
 def _texts(values: Iterable[str]) -> str:
     """Write texts, callers' among them, as an array literal: each quoted, hence one element."""
-    quoted = [value.replace("\\", "\\\\").replace('"', '\\"') for value in values]
+    quoted = [_escaped(value) for value in values]
     return '{"' + '","'.join(quoted) + '"}'
 
 
@@ -109,26 +129,41 @@ def _binaries(values: Sequence[bytes | None]) -> str:
     return _array(['"\\\\x' + value.hex() + '"' if value is not None else None for value in values])
 
 
+def _optional_texts(values: Iterable[str | None]) -> str:
+    """Write texts of which most are missing."""
+    return _array(['"' + _escaped(value) + '"' if value is not None else None for value in values])
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"')
+
+
 def hold_parameters(calls: Sequence[NewCall]) -> list[Any]:
-    """Lay out `HOLD`'s parameters: one array per column."""
-    workspaces = _array([call.workspace_id for call in calls])
-    ids = _array([call.id for call in calls])
-    amounts = _array([call.hold_ucr for call in calls])
-    prices = _array([call.price_version for call in calls])
-    markups = _array([call.markup_bp for call in calls])
+    """Lay out `HOLD`'s parameters: what the ledger takes, then one array per column."""
     return [
-        workspaces,
-        ids,
-        amounts,
+        _array([call.workspace_id for call in calls]),
+        _array([call.id for call in calls]),
+        _array([call.hold_ucr for call in calls]),
         _array([HOLD_S] * len(calls)),
-        prices,
-        markups,
+        _array([call.price_version for call in calls]),
+        _array([call.markup_bp for call in calls]),
+        *_call_columns(calls),
+    ]
+
+
+def open_parameters(calls: Sequence[NewCall]) -> list[Any]:
+    """Lay out `OPEN`'s parameters: the ids, then one array per column."""
+    return [_array([call.id for call in calls]), *_call_columns(calls)]
+
+
+def _call_columns(calls: Sequence[NewCall]) -> list[Any]:
+    return [
         LEASE_S,
-        workspaces,
-        ids,
-        amounts,
-        prices,
-        markups,
+        _array([call.workspace_id for call in calls]),
+        _array([call.id for call in calls]),
+        _array([call.hold_ucr for call in calls]),
+        _array([call.price_version for call in calls]),
+        _array([call.markup_bp for call in calls]),
         _array([call.app_key_id for call in calls]),
         _array([call.input_estimate for call in calls]),
         _texts([call.app_id for call in calls]),
@@ -141,21 +176,34 @@ def hold_parameters(calls: Sequence[NewCall]) -> list[Any]:
         _texts([call.model for call in calls]),
         _binaries([call.idempotency_digest for call in calls]),
         _binaries([call.request_digest for call in calls]),
+        _array([call.billing for call in calls]),
     ]
 
 
 def settle_parameters(outcomes: Sequence[Outcome]) -> list[Any]:
-    """Lay out `SETTLE`'s parameters."""
-    ids = _array([outcome.id for outcome in outcomes])
-    costs = _array([outcome.cost_ucr for outcome in outcomes])
+    """Lay out `SETTLE`'s parameters: what the ledger takes, then one array per column."""
     return [
         _array([outcome.workspace_id for outcome in outcomes]),
-        ids,
+        _array([outcome.id for outcome in outcomes]),
         _array([outcome.ledger_kind for outcome in outcomes]),
         _array([outcome.charge_ucr for outcome in outcomes]),
-        costs,
-        ids,
-        costs,
+        _array([outcome.cost_ucr for outcome in outcomes]),
+        *_outcome_columns(outcomes),
+    ]
+
+
+def finish_parameters(outcomes: Sequence[Outcome]) -> list[Any]:
+    """Lay out `FINISH`'s parameters: the verdicts, then one array per column."""
+    return [
+        _array([outcome.ledger_kind for outcome in outcomes]),
+        *_outcome_columns(outcomes),
+    ]
+
+
+def _outcome_columns(outcomes: Sequence[Outcome]) -> list[Any]:
+    return [
+        _array([outcome.id for outcome in outcomes]),
+        _array([outcome.cost_ucr for outcome in outcomes]),
         _array([outcome.state for outcome in outcomes]),
         _texts([outcome.reason for outcome in outcomes]),
         _array([outcome.http_status for outcome in outcomes]),
@@ -172,6 +220,11 @@ def settle_parameters(outcomes: Sequence[Outcome]) -> list[Any]:
         _array([outcome.keep_answer for outcome in outcomes]),
         _binaries([outcome.answer for outcome in outcomes]),
         _texts([outcome.answer_media_type for outcome in outcomes]),
+        _texts([outcome.provider for outcome in outcomes]),
+        _texts([outcome.model for outcome in outcomes]),
+        _optional_texts([outcome.attempt_log for outcome in outcomes]),
+        _array([outcome.counted_input_tokens for outcome in outcomes]),
+        _array([outcome.counted_output_tokens for outcome in outcomes]),
     ]
 
 

@@ -50,6 +50,9 @@ class Call(models.Model):
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
+        indexes = [
+            models.Index(fields=["id"], condition=Q(billing="byok"), name="call_by_user_key"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["workspace_id", "idempotency_digest"],

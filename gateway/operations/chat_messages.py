@@ -21,11 +21,22 @@ class CacheBreakpoint(Struct, forbid_unknown_fields=True, omit_defaults=True, kw
     ttl: Literal["30m", "12h"] | None = None
 
 
+class CacheControl(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """Where Anthropic's prompt cache may cut; not OpenAI's, but how other gateways take it too.
+
+    Source: OpenRouter, Prompt Caching; Anthropic Messages, `cache_control`.
+    """
+
+    type: Literal["ephemeral"]
+    ttl: Literal["5m", "1h"] | None = None
+
+
 class TextPart(_Strict, tag="text"):
     """A piece of text."""
 
     text: str
     prompt_cache_breakpoint: CacheBreakpoint | None = None
+    cache_control: CacheControl | None = None
 
 
 class ImageAddress(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -40,6 +51,7 @@ class ImagePart(_Strict, tag="image_url"):
 
     image_url: ImageAddress
     prompt_cache_breakpoint: CacheBreakpoint | None = None
+    cache_control: CacheControl | None = None
 
 
 class AudioData(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -69,6 +81,7 @@ class FilePart(_Strict, tag="file"):
 
     file: FileData
     prompt_cache_breakpoint: CacheBreakpoint | None = None
+    cache_control: CacheControl | None = None
 
 
 class RefusalPart(_Strict, tag="refusal"):
@@ -90,10 +103,15 @@ class CalledFunction(Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class FunctionCallPart(_Strict, tag="function"):
-    """A call of a function."""
+    """A call of a function.
+
+    `extra_content` is Google's: the signature of the thought that led to the call.
+    Source: Gemini API, OpenAI compatibility.
+    """
 
     id: str
     function: CalledFunction
+    extra_content: dict[str, Any] | None = None
 
 
 class CalledCustomTool(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -142,10 +160,24 @@ class UserMessage(_Message, tag="user"):
     content: UserContent
 
 
+class ThinkingBlock(_Strict, tag="thinking"):
+    """Reasoning that Anthropic signed, to be handed back as it came."""
+
+    thinking: str
+    signature: str
+
+
+class RedactedThinkingBlock(_Strict, tag="redacted_thinking"):
+    """Reasoning that Anthropic encrypted, to be handed back as it came."""
+
+    data: str
+
+
 class AssistantMessage(_Message, tag="assistant"):
     """An earlier answer.
 
     `annotations` comes with answers that clients hand back as they got them; it is not sent on.
+    `reasoning_content` and `thinking_blocks` are not OpenAI's: reasoning that other providers show.
     """
 
     content: AssistantContent | None = None
@@ -154,6 +186,8 @@ class AssistantMessage(_Message, tag="assistant"):
     tool_calls: list[FunctionCallPart | CustomCallPart] | None = None
     function_call: CalledFunction | None = None
     annotations: list[dict[str, Any]] | None = None
+    reasoning_content: str | None = None
+    thinking_blocks: list[ThinkingBlock | RedactedThinkingBlock] | None = None
 
 
 class ToolMessage(_Message, tag="tool"):
@@ -192,6 +226,7 @@ class FunctionTool(_Strict, tag="function"):
     """A function as a tool."""
 
     function: Function
+    cache_control: CacheControl | None = None
 
 
 class Grammar(Struct, forbid_unknown_fields=True, kw_only=True):

@@ -105,8 +105,17 @@ class PromptCacheOptions(_Options):
     ttl: Literal["30m"] | None = None
 
 
+class Thinking(_Options):
+    """How long a model may think, as Anthropic says it; `reasoning_effort` is OpenAI's word."""
+
+    type: Literal["enabled", "adaptive", "disabled"]
+    budget_tokens: Annotated[int, Meta(ge=1, le=MAX_INTEGER)] | None = None
+
+
 class ChatRequest(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """One chat. Null counts as absent; what is absent is left to the provider's default.
+
+    `top_k` and `thinking` are not OpenAI's; providers that do not know them are not told.
 
     `seed` is the one integer that may pass 2^53: OpenAI documents the whole 64-bit range.
     """
@@ -157,6 +166,8 @@ class ChatRequest(Struct, forbid_unknown_fields=True, omit_defaults=True, kw_onl
     prompt_cache_retention: Literal["in_memory", "24h"] | None = None
     web_search_options: WebSearchOptions | None = None
     moderation: Moderation | None = None
+    top_k: Annotated[int, Meta(ge=1, le=MAX_INTEGER)] | None = None
+    thinking: Thinking | None = None
 
     @property
     def wants_usage(self) -> bool:

@@ -15,6 +15,7 @@ from gateway.operations.chat_messages import (
     ImagePart,
     RefusalPart,
     TextPart,
+    ThinkingBlock,
 )
 from gateway.operations.chat_request import ChatRequest
 
@@ -35,6 +36,7 @@ class ChatUsage(Struct, frozen=True, kw_only=True):
 
     `input_tokens` includes `cached_input_tokens` and `cache_write_tokens`, `output_tokens` includes
     `reasoning_tokens`. `source` says who counted: the provider, or we (see `counted_tokens`).
+    `provider_cost_ucr` is what the provider says the call cost us, in µcr, where it says so.
     """
 
     input_tokens: int
@@ -43,6 +45,7 @@ class ChatUsage(Struct, frozen=True, kw_only=True):
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
     source: Literal["provider", "counted", "none"] = "provider"
+    provider_cost_ucr: int | None = None
 
 
 class _Size(Struct):
@@ -150,7 +153,11 @@ def _add_part(size: _Size, part: TextPart | RefusalPart | ImagePart | AudioPart 
 
 def _add_answer(size: _Size, message: AssistantMessage) -> None:
     """Add what an earlier answer holds beside its content."""
-    size.text_bytes += utf8_bytes(message.refusal)
+    size.text_bytes += utf8_bytes(message.refusal) + utf8_bytes(message.reasoning_content)
+    for block in message.thinking_blocks or ():
+        size.text_bytes += utf8_bytes(
+            block.thinking if isinstance(block, ThinkingBlock) else block.data
+        )
     if message.function_call is not None:
         size.text_bytes += utf8_bytes(message.function_call.name)
         size.text_bytes += utf8_bytes(message.function_call.arguments)

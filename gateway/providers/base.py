@@ -20,8 +20,10 @@ from gateway.providers.failures import (
 __all__ = [
     "ChatProvider",
     "ChatStream",
+    "Provider",
     "Reply",
     "Target",
+    "UpstreamAnswer",
     "UpstreamError",
     "UpstreamFailure",
     "UpstreamInvalid",
@@ -39,12 +41,15 @@ class Target(Struct, frozen=True, kw_only=True):
     """Where a request goes: the provider's own model id, and what the catalogue says of it.
 
     `max_output_tokens` is the ceiling per choice that was paid for in advance; None leaves it open.
-    `drop_parameters` are request fields this model refuses.
+    `drop_parameters` are request fields this model refuses. A translated answer is called
+    `answer_id` and dated `created_s` (Unix seconds).
     """
 
     model: str
     max_output_tokens: int | None = None
     drop_parameters: tuple[str, ...] = ()
+    answer_id: str = "chatcmpl-0"
+    created_s: int = 0
 
 
 class UpstreamRequest(Struct, frozen=True, kw_only=True):
@@ -54,6 +59,14 @@ class UpstreamRequest(Struct, frozen=True, kw_only=True):
     body: bytes
     headers: dict[str, str]
     method: str = "POST"
+
+
+class UpstreamAnswer(Struct, frozen=True, kw_only=True):
+    """A provider's whole answer; `headers` are looked up in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class Reply(Struct, frozen=True, kw_only=True):
@@ -139,8 +152,8 @@ class ChatStream(Protocol):
         """Give the end: the usage chunk if it was asked for, then an error event or `[DONE]`."""
 
 
-class ChatProvider(Protocol):
-    """An upstream that answers chats."""
+class Provider(Protocol):
+    """An upstream, whatever it serves."""
 
     @property
     def slug(self) -> str:
@@ -161,14 +174,27 @@ class ChatProvider(Protocol):
     def auth(self, key: str) -> dict[str, str]:
         """Give the headers that carry the key, the only place where it ever goes."""
 
-    def build_chat(self, request: ChatRequest, target: Target) -> UpstreamRequest:
-        """Write the provider's request; `request` is left as it is."""
+    def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
+        """Read an answer that is no success. Returns the failure for the caller to raise."""
 
-    def parse_chat(self, status: int, headers: Mapping[str, str], body: bytes) -> Reply:
+
+class ChatProvider(Provider, Protocol):
+    """An upstream that answers chats (`chat` is among its operations)."""
+
+    def unsupported(self, request: ChatRequest) -> str | None:
+        """Name the field of the request that this provider cannot serve at all; None if it can.
+
+        What it can leave out without changing the answer's meaning, it leaves out.
+        """
+
+    def build_chat(self, request: ChatRequest, target: Target) -> UpstreamRequest:
+        """Write the provider's request; `request` is left as it is.
+
+        Raises: InvalidRequest for what only this provider's form brings to light.
+        """
+
+    def parse_chat(self, request: ChatRequest, target: Target, answer: UpstreamAnswer) -> Reply:
         """Read a finished answer. Raises: UpstreamFailure."""
 
     def open_chat_stream(self, request: ChatRequest, target: Target) -> ChatStream:
         """Begin to read the stream that answers this request."""
-
-    def parse_error(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
-        """Read an answer that is no success. Returns the failure for the caller to raise."""

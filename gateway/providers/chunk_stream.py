@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from gateway.operations.chat import ChatUsage
+from gateway.providers.completion import DONE, error_event, usage_event, usage_form
 from gateway.providers.failures import ErrorWords, UpstreamFailure, UpstreamInvalid, failure_for
 from gateway.providers.openai_form import (
     NO_RAW,
@@ -26,10 +27,8 @@ from gateway.providers.openai_form import (
     sound_bytes,
     text_bytes_of,
 )
-from studio.core.money import ucr_to_credits
 
 MAX_EVENT_BYTES = 1024 * 1024
-_DONE = b"data: [DONE]\n\n"
 _UNKNOWN_SHAPE = b"\r"
 """Matches nothing: no event with a CR is taken for known."""
 _TEXT_FIELDS = (b'"content":"', b'"arguments":"')
@@ -129,12 +128,10 @@ class ChunkStream:
 
         The charge stands in the usage chunk as `credits_charged`.
         """
-        ending = _DONE if failure is None else _error_event(failure)
+        ending = DONE if failure is None else error_event(failure)
         if usage is None or not self._wants_usage:
             return ending
-        chunk = self._usage_form(usage)
-        chunk["usage"]["credits_charged"] = Raw(f"{ucr_to_credits(charge_ucr):f}".encode())
-        return b"data: " + msgspec.json.encode(chunk) + b"\n\n" + ending
+        return usage_event(self._usage_form(usage), charge_ucr) + ending
 
     def _is_bulk(self, data: bytes) -> bool:
         """Count whole events of the known shape; False, and nothing counted, if anything differs.
@@ -269,20 +266,7 @@ class ChunkStream:
         if self._usage_chunk is not None and usage == self.usage:
             chunk: dict[str, Any] = msgspec.json.decode(self._usage_chunk)
             return chunk
-        return {
-            **self._head,
-            "choices": [],
-            "usage": {
-                "prompt_tokens": usage.input_tokens,
-                "completion_tokens": usage.output_tokens,
-                "total_tokens": usage.input_tokens + usage.output_tokens,
-                "prompt_tokens_details": {
-                    "cached_tokens": usage.cached_input_tokens,
-                    "cache_write_tokens": usage.cache_write_tokens,
-                },
-                "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
-            },
-        }
+        return {**self._head, "choices": [], "usage": usage_form(usage)}
 
 
 def _fields(block: bytes) -> tuple[bytes, bytes]:
@@ -331,13 +315,3 @@ def _failure_of(payload: bytes, hosts: tuple[str, ...]) -> UpstreamFailure:
     if words.kind in _BAD_REQUEST_WORDS:
         return failure_for(400, {}, words, hosts=hosts)
     return failure_for(500, {}, ErrorWords(), hosts=hosts)
-
-
-def _error_event(failure: UpstreamFailure) -> bytes:
-    error = {
-        "type": failure.code,
-        "message": failure.message,
-        "code": failure.status,
-        "param": failure.details.get("param"),
-    }
-    return b"data: " + msgspec.json.encode({"error": error}) + b"\n\n"

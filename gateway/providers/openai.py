@@ -7,7 +7,14 @@ import msgspec
 
 from gateway.operations.chat import ChatRequest
 from gateway.operations.chat_request import StreamOptions
-from gateway.providers.base import ChatStream, Reply, Target, UpstreamFailure, UpstreamRequest
+from gateway.providers.base import (
+    ChatStream,
+    Reply,
+    Target,
+    UpstreamAnswer,
+    UpstreamFailure,
+    UpstreamRequest,
+)
 from gateway.providers.chunk_stream import ChunkStream
 from gateway.providers.failures import failure_for
 from gateway.providers.openai_form import read_answer, read_error
@@ -35,6 +42,10 @@ class OpenAI:
         """Give the header that carries the key."""
         return {"authorization": f"Bearer {key}"}
 
+    def unsupported(self, request: ChatRequest) -> str | None:
+        """Say that everything a chat may ask for is OpenAI's own."""
+        return None
+
     def build_chat(self, request: ChatRequest, target: Target) -> UpstreamRequest:
         """Write the request: the route's model and ceiling, everything else as the caller said it.
 
@@ -48,6 +59,7 @@ class OpenAI:
             target.max_output_tokens or request.max_completion_tokens or request.max_tokens
         )
         sent.max_tokens = None
+        sent.top_k = sent.thinking = None
         if request.stream:
             sent.stream_options = _COUNTED
         for name in target.drop_parameters:
@@ -59,11 +71,11 @@ class OpenAI:
             headers=_EVENTS if request.stream else _JSON,
         )
 
-    def parse_chat(self, status: int, headers: Mapping[str, str], body: bytes) -> Reply:
+    def parse_chat(self, request: ChatRequest, target: Target, answer: UpstreamAnswer) -> Reply:
         """Read a finished answer; its bytes go to the caller untouched. Raises: UpstreamFailure."""
-        if status != 200:
-            raise self.parse_error(status, headers, body)
-        return read_answer(body)
+        if answer.status != 200:
+            raise self.parse_error(answer.status, answer.headers, answer.body)
+        return read_answer(answer.body)
 
     def open_chat_stream(self, request: ChatRequest, target: Target) -> ChatStream:
         """Begin to read the stream that answers this request."""

@@ -1,4 +1,5 @@
 -- Heartbeat: the hold's time first (it locks the wallets), then lease and checkpoint of the call rows.
+-- Calls that hold nothing are not known to the ledger, which passes them by.
 -- Parameters: gateway/statements.py, heartbeat_parameters.
 WITH e AS MATERIALIZED (
   SELECT count(*) AS extended FROM ledger.ledger_extend(%s::bigint[], %s::uuid[], %s)

@@ -42,7 +42,14 @@ _BY_NAME: dict[str, Renderer] = {
     "image-studio": _detail,
     "speech": _speech,
 }
-_CORE_PATHS = ("/v1/chat/completions", "/v1/images/generations", "/v1/audio/", "/v1/models/")
+_CORE_PATHS = (
+    "/v1/chat/completions",
+    "/v1/responses",
+    "/v1/embeddings",
+    "/v1/images/generations",
+    "/v1/audio/",
+    "/v1/models/",
+)
 _STUDIO_PATHS = ("/v1/", "/health/")
 
 

@@ -20,7 +20,7 @@ COLUMNS = (
     "operation kind channel provider model status reason billing request_count attempts "
     "http_status price_version markup_bp cost_ucr charge_ucr input_tokens cached_input_tokens "
     "cache_write_tokens output_tokens reasoning_tokens item_count character_count media_ms "
-    "usage_source latency_ms first_byte_ms"
+    "usage_source latency_ms first_byte_ms attempt_log counted_input_tokens counted_output_tokens"
 )
 PARTITIONS = (
     """SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'usage'::regclass"""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.operations.chat import ChatRequest, decode_chat
-from gateway.providers.base import Target
+from gateway.providers.base import Target, UpstreamAnswer
 
 REPLIES = Path(__file__).parent / "replies/openai"
 TARGET = Target(model="gpt-5.6-sol", max_output_tokens=64)
@@ -32,6 +32,14 @@ def request_of(**fields: Any) -> ChatRequest:
     """Read a request for Hello with these fields."""
     messages = [{"role": "user", "content": "Hello"}]
     return decode_chat(json.dumps({"messages": messages, "model": "asked", **fields}).encode())
+
+
+REQUEST = request_of()
+
+
+def succeeded(body: bytes) -> UpstreamAnswer:
+    """Give a success with this body."""
+    return UpstreamAnswer(status=200, headers={}, body=body)
 
 
 def reply(name: str) -> bytes:

@@ -8,7 +8,14 @@ import pytest
 from gateway.operations.chat import ChatUsage
 from gateway.providers.base import Target, UpstreamInvalid
 from gateway.providers.openai import PROVIDER
-from tests.gateway.openai_bodies import BAD_USAGES, TARGET, reply, request_of
+from tests.gateway.openai_bodies import (
+    BAD_USAGES,
+    REQUEST,
+    TARGET,
+    reply,
+    request_of,
+    succeeded,
+)
 
 
 def sent(target: Target = TARGET, **fields: Any) -> dict[str, Any]:
@@ -105,7 +112,7 @@ def test_an_answer_passes_through_and_is_understood(
     name: str, usage: ChatUsage, reason: str, delivered: bool
 ) -> None:
     body = reply(f"{name}.json")
-    answer = PROVIDER.parse_chat(200, {}, body)
+    answer = PROVIDER.parse_chat(REQUEST, TARGET, succeeded(body))
     assert answer.body is body
     assert answer.usage == usage
     assert answer.counted_tokens == usage.output_tokens
@@ -116,14 +123,14 @@ def test_an_answer_passes_through_and_is_understood(
 @pytest.mark.parametrize("usage", BAD_USAGES)
 def test_a_usage_that_cannot_be_believed_is_counted_by_us(usage: bytes) -> None:
     body = b'{"choices":[{"message":{"content":"123456789"},"finish_reason":"stop"}],"usage":%s}'
-    answer = PROVIDER.parse_chat(200, {}, body % usage)
+    answer = PROVIDER.parse_chat(REQUEST, TARGET, succeeded(body % usage))
     assert answer.usage is None
     assert answer.counted_tokens == 3
 
 
 def test_an_unknown_finish_reason_is_other_for_us_and_itself_for_the_caller() -> None:
     body = b'{"choices":[{"message":{"content":"x"},"finish_reason":"bored"}]}'
-    answer = PROVIDER.parse_chat(200, {}, body)
+    answer = PROVIDER.parse_chat(REQUEST, TARGET, succeeded(body))
     assert (answer.finish_reason, answer.body) == ("other", body)
 
 
@@ -139,7 +146,7 @@ def test_an_unknown_finish_reason_is_other_for_us_and_itself_for_the_caller() ->
 )
 def test_an_answer_without_a_readable_choice_is_invalid(body: bytes) -> None:
     with pytest.raises(UpstreamInvalid):
-        PROVIDER.parse_chat(200, {}, body)
+        PROVIDER.parse_chat(REQUEST, TARGET, succeeded(body))
 
 
 @pytest.mark.parametrize(

@@ -103,6 +103,8 @@ class Ledger:
             ledger_kind="usage",
             charge_ucr=charge_ucr,
             cost_ucr=charge_ucr,
+            provider="openai",
+            model="gpt-5",
             state="succeeded",
             reason="",
             http_status=200,

@@ -1,0 +1,73 @@
+"""Reading server-sent events, whatever lies in them. Bounded memory, any line ends, any cuts.
+
+Source: WHATWG HTML, 9.2.6 (interpreting an event stream).
+"""
+
+from msgspec import Struct
+
+MAX_EVENT_BYTES = 1024 * 1024
+
+
+class Event(Struct, frozen=True):
+    """One event: its name, empty if it has none, and its data, lines joined by a line feed."""
+
+    name: bytes
+    data: bytes
+
+
+class EventReader:
+    """Cuts bytes into events; what comes does not depend on how the bytes were cut into reads.
+
+    `overflow` is True once an event passed 1 MB; then nothing more is given.
+    """
+
+    def __init__(self) -> None:
+        self.overflow = False
+        self._tail = bytearray()
+        self._held_return = False
+
+    def feed(self, data: bytes) -> list[Event]:
+        """Take what was read; give the events that are complete. Comments and retries are dropped.
+
+        An event without data is none.
+        """
+        if self.overflow:
+            return []
+        data = self._with_line_feeds(data)
+        self._tail += data
+        if b"\n" not in data or (end := self._tail.rfind(b"\n\n")) < 0:
+            self._check(len(self._tail))
+            return []
+        whole = bytes(self._tail[:end])
+        del self._tail[: end + 2]
+        self._check(len(self._tail))
+        found = (_read(block) for block in whole.split(b"\n\n"))
+        return [event for event in found if event is not None and self._check(len(event.data))]
+
+    def _with_line_feeds(self, data: bytes) -> bytes:
+        """Make all line ends LF; a CR at the very end waits for what follows it."""
+        if not self._held_return and b"\r" not in data:
+            return data
+        if self._held_return:
+            data = b"\r" + data
+        self._held_return = data.endswith(b"\r")
+        if self._held_return:
+            data = data[:-1]
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _check(self, event_bytes: int) -> bool:
+        if event_bytes > MAX_EVENT_BYTES:
+            self.overflow = True
+            self._tail.clear()
+        return not self.overflow
+
+
+def _read(block: bytes) -> Event | None:
+    name, lines = b"", []
+    for line in block.split(b"\n"):
+        field, _, value = line.partition(b":")
+        if field == b"data":
+            lines.append(value.removeprefix(b" "))
+        elif field == b"event":
+            name = value.strip()
+    return Event(name, b"\n".join(lines)) if lines else None
