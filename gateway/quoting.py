@@ -28,6 +28,7 @@ from gateway.pool import borrowed
 from gateway.routing import PricedRoute, priced_route
 from gateway.runtime import Runtime
 from gateway.statements import NewCall
+from gateway.user_keys import UserKeys
 from studio.accounts.callers import Caller
 from studio.core.errors import Forbidden, InvalidRequest
 from studio.core.money import credits_text
@@ -54,6 +55,7 @@ class ChatTask(msgspec.Struct, frozen=True, kw_only=True):
     body_bytes: int
     claim: Claim | None
     started_s: float
+    user_keys: UserKeys | None = None
 
 
 class HeldChat(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from gateway.admission import Admitted
 from gateway.limiter import Admission
+from gateway.user_keys import known_providers
 from studio.core.money import credits_text
 
 SECURITY = ((b"x-content-type-options", b"nosniff"),)
@@ -21,7 +22,6 @@ EXPOSED = ", ".join(
         "Idempotent-Replayed",
     )
 )
-_PROVIDERS = ("openai", "anthropic", "xai", "gemini", "replicate", "elevenlabs", "baseten")
 _STAINLESS = ("arch", "async", "lang", "os", "package-version", "retry-count", "runtime")
 _ALLOWED_HEADERS = (
     "authorization",
@@ -33,7 +33,7 @@ _ALLOWED_HEADERS = (
     "x-model-channel",
     "x-session-token",
     "x-user-id",
-    *(f"x-user-{provider}-key" for provider in _PROVIDERS),
+    *(f"x-user-{provider}-key" for provider in known_providers()),
     *(f"x-stainless-{word}" for word in (*_STAINLESS, "runtime-version", "timeout")),
 )
 """What browsers may send us; the last row is what OpenAI's JavaScript SDK adds of its own."""

@@ -99,6 +99,7 @@ async def serve_chat(request: Request, read: Reader) -> Answer | None:
             body_bytes=len(body),
             claim=claim,
             started_s=request.started,
+            user_keys=request.user_keys,
         )
         if spoken.chat.stream:
             await _stream(request, task, spoken.open_stream())

@@ -21,6 +21,7 @@ from gateway.admission import Admitted
 from gateway.runtime import Runtime
 from gateway.surfaces import answers
 from gateway.surfaces.envelopes import render, status_of
+from gateway.user_keys import NO_KEYS
 from studio.core.errors import BodyTooLarge, GatewayError, InvalidRequest
 from studio.core.ids import new_id_text
 
@@ -59,8 +60,8 @@ class Answer(msgspec.Struct, kw_only=True):
 class Request:
     """One request on its way through the fast door.
 
-    `surface` names the envelope of errors and may change once the body is known. `admitted` is set
-    by admission.
+    `surface` names the envelope of errors and may change once the body is known. `admitted` and
+    `user_keys` are set by admission.
     """
 
     __slots__ = (
@@ -80,6 +81,7 @@ class Request:
         "started_answer",
         "surface",
         "upstream",
+        "user_keys",
     )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, surface: str) -> None:
@@ -96,6 +98,7 @@ class Request:
         self.started = time.perf_counter()
         self.started_answer = False
         self.upstream = ""
+        self.user_keys = NO_KEYS
         self._receive = receive
         self._send = send
         self.runtime: Runtime = scope["state"]["runtime"]

@@ -15,6 +15,7 @@ from gateway.runtime import Runtime
 from gateway.surfaces.answers import limit_headers
 from gateway.surfaces.door import Request
 from gateway.surfaces.envelopes import status_of
+from gateway.user_keys import read_user_keys
 from studio.accounts.callers import APP_USER, Caller
 from studio.core.errors import GatewayError, InvalidRequest
 
@@ -33,7 +34,8 @@ class Labels(msgspec.Struct, frozen=True):
 async def entered(request: Request, operation: str) -> AsyncIterator[Admitted]:
     """Admit the caller for the time of the block; count the request if it is refused before a call.
 
-    Raises: Unauthenticated, RateLimited, Forbidden (origin), InvalidRequest (a provider key).
+    Raises: Unauthenticated, RateLimited, Forbidden (origin), InvalidRequest (a key of the user's
+    own that is none).
     """
     address = client_address(request.raw_headers, request.peer)
     gate = request.runtime.gate
@@ -45,7 +47,7 @@ async def entered(request: Request, operation: str) -> AsyncIterator[Admitted]:
     request.admitted = admitted
     try:
         check_origin(admitted.caller, request.origin)
-        _refuse_user_keys(request)
+        request.user_keys = read_user_keys(request.raw_headers, admitted.caller)
         yield admitted
     except (UpstreamFailure, OutcomeUnknown):
         raise
@@ -123,12 +125,3 @@ def _count(request: Request, admission: Admission, operation: str, error: Gatewa
         operation=operation,
         error=error,
     )
-
-
-def _refuse_user_keys(request: Request) -> None:
-    """Refuse a provider key of the caller's own rather than charge for what it was meant to pay."""
-    for name in request.headers:
-        if name.startswith(b"x-user-") and name.endswith(b"-key"):
-            raise InvalidRequest(
-                f"{name.decode('latin-1')}: provider keys by header are not supported yet."
-            )

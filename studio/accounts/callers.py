@@ -1,4 +1,6 @@
-"""`Caller`: all that the rest of the product knows about who calls. It holds no secret."""
+"""`Caller`: all that the rest of the product knows about who calls. It holds no secret in the
+clear.
+"""
 
 import datetime as dt
 import hashlib
@@ -26,7 +28,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     `kind` is how it was shown now; a session of a key keeps `app_key_id`. `publishable` means that
     the request shows a publishable key itself. `models` None allows all. `allowed_origins` empty
     names none. `user_ref` is `app` for keys, `sub` for JWTs. `limiter_key` is stable over
-    refreshes. `expires_at` is Unix seconds, None for never.
+    refreshes. `expires_at` is Unix seconds, None for never. `sealed_keys` are a session's provider
+    keys, encrypted for its `session_family`.
     """
 
     kind: Literal["app_key", "session", "jwt", "none"]
@@ -51,6 +54,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     allowed_origins: tuple[str, ...] = ()
     needs_origin: bool = False
     expires_at: int | None = None
+    session_family: str = ""
+    sealed_keys: bytes | None = None
 
     @classmethod
     def stranger(
@@ -146,6 +151,8 @@ def caller_of_session(session: "Session", *, ends_at: dt.datetime) -> Caller:
         allowed_origins=tuple(key.allowed_origins) if key is not None else (),
         needs_origin=key is not None and key.is_publishable,
         expires_at=_unix(min(ends_at, key_end) if key_end is not None else ends_at),
+        session_family=str(session.family),
+        sealed_keys=None if session.sealed_keys is None else bytes(session.sealed_keys),
     )
 
 

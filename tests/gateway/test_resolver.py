@@ -25,11 +25,13 @@ from gateway.resolver import resolve_dead_calls, resolve_orphan_calls
 from gateway.statements import (
     HEARTBEAT,
     HOLD,
+    OPEN,
     SETTLE,
     NewCall,
     Outcome,
     heartbeat_parameters,
     hold_parameters,
+    open_parameters,
     settle_parameters,
 )
 from studio.accounts.services import create_app_key, create_workspace
@@ -83,8 +85,12 @@ class Ledger:
             **call,
         )
         with connection.cursor() as cursor:
-            cursor.execute(HOLD, hold_parameters([new]))
-            assert cursor.fetchone() == ("held", read_balance(self.workspace_id).available_ucr)
+            if new.billing == "byok":
+                cursor.execute(OPEN, open_parameters([new]))
+                assert cursor.fetchone() == ("held", 0)
+            else:
+                cursor.execute(HOLD, hold_parameters([new]))
+                assert cursor.fetchone() == ("held", read_balance(self.workspace_id).available_ucr)
             cursor.execute(
                 HEARTBEAT, heartbeat_parameters([(new.id, self.workspace_id, checkpoint)])
             )
@@ -364,3 +370,15 @@ def test_a_price_change_does_not_change_what_a_dead_call_pays(ledger: Ledger) ->
     assert latest_price_book().version == ledger.price_version + 1
     assert resolve_dead_calls() == 1
     assert ledger.usage()[0][2] == CHARGE_FOR_40_TOKENS_UCR
+
+
+def test_a_dead_call_by_a_users_own_key_is_recorded_once_and_costs_nothing(ledger: Ledger) -> None:
+    ledger.hold(billing="byok", checkpoint=40)
+    ledger.hold(billing="byok", checkpoint=40, lease="-9 seconds")
+    assert resolve_dead_calls() == 1
+    assert resolve_dead_calls() == 0
+    assert ledger.usage() == [("interrupted", "process_lost", 0, 0, 40)]
+    assert ledger.entries() == []
+    assert ledger.balance() == (GRANTED_UCR, 0)
+    query = "SELECT billing FROM usage WHERE workspace_id = %s"
+    assert rows(query, ledger.workspace_id) == [{"billing": "byok"}]
