@@ -22,6 +22,14 @@ from bench.measure import (
 from bench.stack import Server, Stack, Wallets
 
 _CHUNKS = 64
+_MODELS = {
+    "openai": "gpt-5.6-sol",
+    "anthropic": "claude-sonnet-5-5",
+    "gemini": "gemini-3.5-flash",
+    "xai": "grok-4.3",
+    "openrouter": "openai/gpt-5.6-sol",
+}
+"""A model of each provider, to be called by its own name."""
 
 
 def chat_plain(stack: Stack, options: Options) -> Iterable[Row]:
@@ -40,6 +48,37 @@ def chat_stream(stack: Stack, options: Options) -> Iterable[Row]:
     for clients in options.clients or (16, 64):
         plan = _plan(stack.hot, body, clients, options, chunks=_CHUNKS)
         yield from _compare(stack, "chat stream", f"{clients} clients, 64 chunks", plan, options)
+
+
+def adapters(stack: Stack, options: Options) -> Iterable[Row]:
+    """Time every provider's form, plain and streamed, by turns: what translating it costs."""
+    for clients in options.clients or (64,):
+        yield from _compare_adapters(stack, options, clients, chunks=0)
+        yield from _compare_adapters(stack, options, clients, chunks=_CHUNKS)
+
+
+def _compare_adapters(
+    stack: Stack, options: Options, clients: int, *, chunks: int
+) -> Iterable[Row]:
+    samples: dict[str, list[Sample]] = {provider: [] for provider in _MODELS}
+    with Books(stack) as books:
+        for provider, model in list(_MODELS.items()) * options.rounds:
+            body = chat_body(Behaviour(chunks=_CHUNKS), stream=bool(chunks), model=model)
+            plan = _plan(stack.hot, body, clients, options, chunks=chunks)
+            samples[provider].append(run_load(stack, stack.gateway, plan_for(plan, stack.gateway)))
+        books.expect(sum(s.result.good for group in samples.values() for s in group))
+    figures = {provider: _figures(group) for provider, group in samples.items()}
+    for provider, own in figures.items():
+        own["of openai's"] = own["per s"] / figures["openai"]["per s"]
+        own["of its CPU"] = figures["openai"]["CPU ms"] / own["CPU ms"]
+        yield _row(
+            "adapters",
+            f"{clients} clients, {'stream' if chunks else 'plain'}, {provider}",
+            stack.gateway,
+            samples=samples[provider],
+            figures=own,
+            books=books,
+        )
 
 
 def wallets(stack: Stack, options: Options) -> Iterable[Row]:

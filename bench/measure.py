@@ -49,10 +49,10 @@ class Sample:
 Finish = Callable[[Server, Sample], dict[str, float]]
 
 
-def chat_body(behaviour: Behaviour, *, stream: bool) -> str:
+def chat_body(behaviour: Behaviour, *, stream: bool, model: str = "chat.default") -> str:
     """Write the request that everybody gets."""
     message = {"role": "user", "content": behaviour.prompt()}
-    body: dict[str, object] = {"model": "chat.default", "messages": [message], "max_tokens": 256}
+    body: dict[str, object] = {"model": model, "messages": [message], "max_tokens": 256}
     if stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     return msgspec.json.encode(body).decode()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from bench.books import reconcile
-from bench.chat import chat_plain, chat_stream, wallets
+from bench.chat import adapters, chat_plain, chat_stream, wallets
 from bench.exact import exact_http, exact_sql
 from bench.measure import Options, Row
 from bench.parts import admission_alone, ledger_alone
@@ -17,6 +17,7 @@ MANY_WALLETS = 1000
 CASES: dict[str, Callable[[Stack, Options], Iterable[Row]]] = {
     "chat-plain": chat_plain,
     "chat-stream": chat_stream,
+    "adapters": adapters,
     "slow-streams": slow_streams,
     "wallets": wallets,
     "ledger": ledger_alone,

@@ -30,6 +30,14 @@ from studio.supervisor.processes import Child, ChildSpec, free_port, start, stop
 from studio.supervisor.throwaway import throwaway_servers
 
 _DATABASE = "studio_bench"
+_PROVIDER_PATHS = {
+    "OPENAI": "/v1",
+    "ANTHROPIC": "",
+    "GEMINI": "/v1beta",
+    "XAI": "/xai/v1",
+    "OPENROUTER": "/openrouter/v1",
+}
+"""Where the bench's upstream plays which provider (dialects.py)."""
 _UVICORN = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--no-server-header"]
 _UVICORN += [
     "--no-proxy-headers",
@@ -178,24 +186,29 @@ def _servers(log_dir: Path) -> Iterator[Mapping[str, str]]:
 
 
 def _product_environment(environment: Mapping[str, str], upstream_port: int) -> dict[str, str]:
-    """Run the product as in production, with the bench's upstream as its only provider."""
+    """Run the product as in production, with the bench's upstream as all of its providers."""
     kept = {
         name: value
         for name, value in environment.items()
         if not name.endswith(("_BASE_URL", "_API_KEY")) and name not in ("SANDBOX_URL", "APP_KEY")
     }
-    upstream_url = f"http://127.0.0.1:{upstream_port}/v1"
-    return kept | {
-        "DEBUG": "0",
-        "STUDIO_EMBEDDED": "1",
-        "STUDIO_DOTENV": "0",
-        "ALLOWED_HOSTS": "127.0.0.1",
-        "SECURE_SSL_REDIRECT": "0",
-        "OPENAI_API_KEY": "bench",
-        "OPENAI_BASE_URL": upstream_url,
-        "UPSTREAM_URL": upstream_url,
-        "PYTHONPATH": str(BASE_DIR),
-    }
+    upstream = f"http://127.0.0.1:{upstream_port}"
+    providers: dict[str, str] = {}
+    for name, path in _PROVIDER_PATHS.items():
+        providers |= {f"{name}_API_KEY": "bench", f"{name}_BASE_URL": upstream + path}
+    return (
+        kept
+        | providers
+        | {
+            "DEBUG": "0",
+            "STUDIO_EMBEDDED": "1",
+            "STUDIO_DOTENV": "0",
+            "ALLOWED_HOSTS": "127.0.0.1",
+            "SECURE_SSL_REDIRECT": "0",
+            "UPSTREAM_URL": f"{upstream}/v1",
+            "PYTHONPATH": str(BASE_DIR),
+        }
+    )
 
 
 def _make_wallets(environment: Mapping[str, str], count: int, amount_ucr: int) -> Wallets:
