@@ -14,8 +14,11 @@ logger = logging.getLogger(__name__)
 
 _OPTIONS = (
     "-c plan_cache_mode=force_generic_plan -c lock_timeout=250ms -c statement_timeout=5s"
-    " -c idle_in_transaction_session_timeout=10s -c jit=off"
+    " -c idle_in_transaction_session_timeout=10s -c jit=off -c enable_seqscan=off"
 )
+"""Plans are made once, maybe while the tables were empty: a sequential scan planned then would read
+ever more rows until somebody analyses the table.
+"""
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 2.0
 
