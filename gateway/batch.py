@@ -45,6 +45,7 @@ class Batcher(Generic[Item, Verdict]):
         self._parts = parts
         self._waiting: list[tuple[Item, asyncio.Future[Verdict]]] = []
         self._drainer: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
     async def submit(self, item: Item) -> Verdict:
@@ -56,10 +57,13 @@ class Batcher(Generic[Item, Verdict]):
         """
         if self._closed:
             raise BatchClosed
-        future: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        if self._loop is None:
+            # Asked once: Python 3.11 makes a system call each time, to notice forks.
+            self._loop = asyncio.get_running_loop()
+        future: asyncio.Future[Verdict] = self._loop.create_future()
         self._waiting.append((item, future))
         if self._drainer is None:
-            self._drainer = asyncio.create_task(self._drain())
+            self._drainer = self._loop.create_task(self._drain())
         return await future
 
     async def close(self) -> None:
