@@ -3,8 +3,8 @@
 from django.contrib import admin
 from django.http import HttpRequest
 
-from analytics.models import Usage
-from studio.accounts.read_only_admin import SearchedByIdAdmin, read_uuid
+from analytics.models import TokenDrift, Usage
+from studio.accounts.read_only_admin import ReadOnlyAdmin, SearchedByIdAdmin, read_uuid
 
 
 @admin.register(Usage)
@@ -41,3 +41,20 @@ class UsageAdmin(SearchedByIdAdmin):
         if request_id is None:
             return None
         return Usage.objects.filter(request_id=request_id, key=object_id).first()
+
+
+@admin.register(TokenDrift)
+class TokenDriftAdmin(ReadOnlyAdmin):
+    """How far our own token counts are from the providers', per day and model."""
+
+    list_display = (
+        "day",
+        "provider",
+        "model",
+        "request_count",
+        "input_tokens",
+        "input_drift_percent",
+        "output_tokens",
+        "output_drift_percent",
+    )
+    ordering = ("-day", "provider", "model")

@@ -82,8 +82,8 @@ class Usage(models.Model):
 
 
 class TokenDrift(models.Model):
-    """How far our own token counts were from a provider's on one day (UTC), over the last month's
-    calls. Percentages are of the provider's figure; our input count is what would be charged
+    """How far our own token counts were from a provider's on one day (UTC), over the last
+    week's calls. Percentages are of the provider's figure; our input count is what would be charged
     without it.
     """
 
@@ -92,10 +92,10 @@ class TokenDrift(models.Model):
     provider = models.TextField()
     model = models.TextField()
     request_count = models.BigIntegerField()
-    input_tokens = models.BigIntegerField()
-    counted_input_tokens = models.BigIntegerField()
-    output_tokens = models.BigIntegerField()
-    counted_output_tokens = models.BigIntegerField()
+    input_tokens = models.BigIntegerField(null=True)
+    counted_input_tokens = models.BigIntegerField(null=True)
+    output_tokens = models.BigIntegerField(null=True)
+    counted_output_tokens = models.BigIntegerField(null=True)
     input_drift_percent = models.DecimalField(max_digits=12, decimal_places=2, null=True)
     output_drift_percent = models.DecimalField(max_digits=12, decimal_places=2, null=True)
 

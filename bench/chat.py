@@ -25,7 +25,7 @@ _CHUNKS = 64
 _MODELS = {
     "openai": "gpt-5.6-sol",
     "anthropic": "claude-sonnet-5-5",
-    "gemini": "gemini-3.5-flash",
+    "gemini": "gemini-3.8-flash",
     "xai": "grok-4.3",
     "openrouter": "openai/gpt-5.6-sol",
 }

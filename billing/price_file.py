@@ -11,7 +11,30 @@ from billing.pricing import ABOVE_INPUT_TOKENS, PER_MILLION, PriceRow
 from studio.core.money import MAX_UCR, UCR_PER_USD
 
 PRICES_FILE = Path(__file__).with_name("prices.toml")
-_CHAT_METERS = ("input", "cached_input", "cache_write", "output")
+
+
+class _Meters(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operation is metered by: the meters it needs, those it may have, and their unit."""
+
+    needed: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    per: int = PER_MILLION
+    options: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return (*self.needed, *self.optional)
+
+
+_METERS = {
+    "chat": _Meters(
+        needed=("input", "output"),
+        optional=("cached_input", "cache_write"),
+        options=(ABOVE_INPUT_TOKENS,),
+    ),
+    "embedding": _Meters(needed=("input",)),
+    "realtime": _Meters(needed=("session",), per=1),
+}
 
 
 class PriceFileInvalid(Exception):
@@ -77,22 +100,27 @@ def check_price(row: PriceRow) -> None:
     """Check what a price must hold wherever it comes from. Raises: ValueError."""
     if row.list_ucr <= 0:
         raise ValueError(f"{row.meter} costs nothing, and nothing is free")
-    if row.operation != "chat":
+    meters = _METERS.get(row.operation)
+    if meters is None:
         return
-    if row.meter not in _CHAT_METERS:
-        raise ValueError(f"chat has no meter {row.meter!r}; it has {', '.join(_CHAT_METERS)}")
-    if row.per != PER_MILLION:
-        raise ValueError(f"chat is priced per {PER_MILLION} tokens")
+    if row.meter not in meters.all:
+        known = ", ".join(meters.all)
+        raise ValueError(f"{row.operation} has no meter {row.meter!r}; it has {known}")
+    if row.per != meters.per:
+        raise ValueError(f"{row.operation} is priced per {meters.per}")
     above = row.options.get(ABOVE_INPUT_TOKENS, 0)
-    if row.options.keys() - {ABOVE_INPUT_TOKENS} or not isinstance(above, int) or above < 0:
-        raise ValueError(f"chat has no other option than {ABOVE_INPUT_TOKENS}, a count")
+    if row.options.keys() - set(meters.options) or not isinstance(above, int) or above < 0:
+        known = ", ".join(f"{name}, a count" for name in meters.options) or "none"
+        raise ValueError(f"{row.operation} has no other option than {known}")
 
 
 def _rows(entry: _Entry) -> list[PriceRow]:
     if unpriced := entry.cost_usd.keys() - entry.usd.keys():
         raise PriceFileInvalid(f"{_name(entry)}: a cost without a price: {', '.join(unpriced)}")
-    if entry.operation == "chat" and not {"input", "output"} <= entry.usd.keys():
-        raise PriceFileInvalid(f"{_name(entry)}: chat needs a price for input and for output")
+    meters = _METERS.get(entry.operation)
+    if meters is not None and not set(meters.needed) <= entry.usd.keys():
+        needed = " and for ".join(meters.needed)
+        raise PriceFileInvalid(f"{_name(entry)}: {entry.operation} needs a price for {needed}")
     try:
         rows = [_row(entry, meter) for meter in entry.usd]
         for row in rows:

@@ -4,14 +4,14 @@ Amounts are µcr. A rate is µcr per 1 000 000 units, so every sum is kept as a 
 million until it is rounded up, once, at the end.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Protocol
 
 import msgspec
 
 from billing.models.prices import Price, PriceBook
-from studio.core.money import BASIS_POINTS, with_markup
+from studio.core.money import BASIS_POINTS, UCR_PER_CREDIT, with_markup
 
 PER_MILLION = 1_000_000
 ABOVE_INPUT_TOKENS = "above_input_tokens"
@@ -41,6 +41,19 @@ class TokenUsage(Protocol):
     @property
     def output_tokens(self) -> int:
         """All output tokens."""
+
+
+class CallPrice(Protocol):
+    """What the price of any call can tell, whatever its operation."""
+
+    def charge_ucr(self, usage: TokenUsage, markup_bp: int) -> int:
+        """Give what the caller pays."""
+
+    def cost_ucr(self, usage: TokenUsage) -> int:
+        """Give what the provider bills us."""
+
+    def list_ucr_by_meter(self, usage: TokenUsage) -> Mapping[str, int]:
+        """Give the list prices that such a call is charged by: tokens per million, items each."""
 
 
 class PriceRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +128,10 @@ class ChatPrice(msgspec.Struct, frozen=True):
         """Give what the provider bills us, rounded up once."""
         return with_markup(self._tier(usage).cost_rates.numerator(usage), PER_MILLION, 0)
 
+    def list_ucr_by_meter(self, usage: TokenUsage) -> Mapping[str, int]:
+        """Give µcr per million tokens of each class, before the markup."""
+        return msgspec.structs.asdict(self._tier(usage).list_rates)
+
     def ceiling_ucr(self, input_ceiling: int, output_ceiling: int, markup_bp: int) -> int:
         """Give what a call within these token ceilings costs at most, and at least 1."""
         numerator = max(
@@ -147,18 +164,66 @@ class ChatPrice(msgspec.Struct, frozen=True):
         return [*longer, self.tiers[-1].list_rates]
 
 
+class InputPrice(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model costs that is paid for by its input alone, in µcr per million tokens."""
+
+    list_rate: int
+    cost_rate: int
+
+    def charge_ucr(self, usage: TokenUsage, markup_bp: int) -> int:
+        """Give what the caller pays: the list price with the markup, rounded up once."""
+        return with_markup(usage.input_tokens * self.list_rate, PER_MILLION, markup_bp)
+
+    def cost_ucr(self, usage: TokenUsage) -> int:
+        """Give what the provider bills us, rounded up once."""
+        return with_markup(usage.input_tokens * self.cost_rate, PER_MILLION, 0)
+
+    def list_ucr_by_meter(self, usage: TokenUsage) -> Mapping[str, int]:
+        """Give µcr per million input tokens, before the markup."""
+        return {"input": self.list_rate}
+
+
+class ItemPrice(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call costs that has one price whatever it uses, in µcr; `meter` is its word."""
+
+    meter: str
+    list_ucr: int
+    item_cost_ucr: int
+
+    def charge_ucr(self, usage: TokenUsage, markup_bp: int) -> int:
+        """Give what the caller pays: the list price with the markup, up to a whole credit."""
+        exact_ucr = with_markup(self.list_ucr, 1, markup_bp)
+        return -(-exact_ucr // UCR_PER_CREDIT) * UCR_PER_CREDIT
+
+    def cost_ucr(self, usage: TokenUsage) -> int:
+        """Give what the provider may bill us."""
+        return self.item_cost_ucr
+
+    def list_ucr_by_meter(self, usage: TokenUsage) -> Mapping[str, int]:
+        """Give µcr for one, before the markup."""
+        return {self.meter: self.list_ucr}
+
+
 class PriceBookSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """One version of the book in memory.
 
-    `version` 0 is the empty book, by which nothing can be called.
+    `version` 0 is the empty book, by which nothing can be called. `other_prices` are by operation,
+    provider and model.
     """
 
     version: int
     chat_prices: dict[tuple[str, str], ChatPrice]
+    other_prices: dict[tuple[str, str, str], CallPrice] = {}
 
     def chat(self, provider: str, model: str) -> ChatPrice | None:
         """Give the price of a chat model; None if it has none, so that it cannot be called."""
         return self.chat_prices.get((provider, model))
+
+    def price(self, operation: str, provider: str, model: str) -> CallPrice | None:
+        """Give the price of a model for what it does; None if it has none."""
+        if operation == "chat":
+            return self.chat(provider, model)
+        return self.other_prices.get((operation, provider, model))
 
 
 def snapshot_of(version: int, rows: Iterable[PriceRow]) -> PriceBookSnapshot:
@@ -167,14 +232,20 @@ def snapshot_of(version: int, rows: Iterable[PriceRow]) -> PriceBookSnapshot:
     A chat model without both an input and an output price gets no price.
     """
     tiers: dict[tuple[str, str], dict[int, dict[str, PriceRow]]] = {}
+    other_prices: dict[tuple[str, str, str], CallPrice] = {}
     for row in rows:
+        price = _single_price(row)
+        if price is not None:
+            other_prices[row.operation, row.provider, row.model] = price
         if row.operation == "chat":
             above = int(row.options.get(ABOVE_INPUT_TOKENS, 0))
             model = tiers.setdefault((row.provider, row.model), {})
             model.setdefault(above, {})[row.meter] = row
     prices = {key: _chat_price(by_tier) for key, by_tier in tiers.items()}
     return PriceBookSnapshot(
-        version=version, chat_prices={key: price for key, price in prices.items() if price}
+        version=version,
+        chat_prices={key: price for key, price in prices.items() if price},
+        other_prices=other_prices,
     )
 
 
@@ -198,6 +269,15 @@ def read_rows(version: int) -> list[PriceRow]:
 
 def _read(version: int) -> PriceBookSnapshot:
     return snapshot_of(version, read_rows(version))
+
+
+def _single_price(row: PriceRow) -> CallPrice | None:
+    """Give the price of an operation that one row is enough for."""
+    if (row.operation, row.meter) == ("embedding", "input"):
+        return InputPrice(list_rate=row.list_ucr, cost_rate=row.cost_ucr)
+    if (row.operation, row.meter) == ("realtime", "session"):
+        return ItemPrice(meter=row.meter, list_ucr=row.list_ucr, item_cost_ucr=row.cost_ucr)
+    return None
 
 
 def _chat_price(by_tier: dict[int, dict[str, PriceRow]]) -> ChatPrice | None:

@@ -7,7 +7,9 @@ catalogue/    kinds, channels, models, as data
 admission.py  who calls, and may they now        limiter.py     rate and concurrency, in Redis
 quoting.py    what it may cost, and holding it   routing.py     kind to provider, address, price
 chat.py       the walk of one chat               outcomes.py    what it is charged at its end
-idempotency.py answers given before
+single.py     the walk of one question and one answer; single_quotes.py  what it may cost
+works.py      what that walk is for: embeddings, realtime secrets
+estimating.py what a call would cost             idempotency.py answers given before
 calls.py      hold, settle, heartbeat            statements.py  their SQL (sql/)
 batch.py, lane.py   natural batching over one connection each
 transport.py  HTTP towards providers             resolver.py    calls whose process died

@@ -13,22 +13,15 @@ from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
+from gateway.attempts import Attempts
 from gateway.calls import OpenCall, SettleVerdict
 from gateway.idempotency import LONGEST_ANSWER_BYTES, seal_answer
 from gateway.operations.chat import ChatUsage
-from gateway.outcomes import end_state, is_payable, outcome_of, used_by_reply
-from gateway.providers.base import (
-    ChatStream,
-    Reply,
-    Target,
-    UpstreamAnswer,
-    UpstreamFailure,
-    UpstreamInvalid,
-    UpstreamResponse,
-    UpstreamTimeout,
-)
+from gateway.outcomes import charge_ucr, end_state, is_payable, outcome_of, used_by_reply
+from gateway.providers.base import Reply, UpstreamFailure, UpstreamInvalid, UpstreamTimeout
 from gateway.quoting import ChatTask, HeldChat, hold_chat
 from gateway.runtime import Runtime
+from gateway.sending import Opened, ask, open_at
 from gateway.statements import Outcome
 from studio.core.errors import GatewayError
 
@@ -39,14 +32,18 @@ _USAGE_PATIENCE_S = 0.8
 
 
 class ChatAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """A finished chat. Amounts in µcr, `overhead_ms` is time not spent waiting for the provider."""
+    """A finished chat. Amounts in µcr, `overhead_ms` is time not spent waiting for the provider.
+
+    `remaining_ucr` is None where no credits are involved; `attempts` is how often it was sent.
+    """
 
     body: bytes
     charged_ucr: int
-    remaining_ucr: int
+    remaining_ucr: int | None
     overhead_ms: float
     sandbox: bool
     deprecation: str
+    attempts: int
 
 
 async def complete(runtime: Runtime, task: ChatTask) -> ChatAnswer:
@@ -56,53 +53,48 @@ async def complete(runtime: Runtime, task: ChatTask) -> ChatAnswer:
     charged), OutcomeUnknown.
     """
     held = await hold_chat(runtime, task)
-    sent_s = time.perf_counter()
+    attempts = Attempts(runtime, held)
     _watch(runtime, held, relayed=lambda: 0)
     try:
-        reply = await _call(runtime, held)
+        reply = await attempts.run(lambda candidate: ask(runtime, held, attempts, candidate))
     except BaseException as error:
         # Also for a cancelled task and for a bug of ours: no answer, no charge.
-        await _void(runtime, held, error, sent_s)
+        await _void(runtime, held, attempts, error)
         raise
     answered_s = time.perf_counter()
     try:
-        settled = await _settle_reply(runtime, held, reply, sent_s, answered_s)
+        settled = await _settle_reply(runtime, held, attempts, reply, answered_s)
     finally:
         runtime.desk.forget(task.id)
-    overhead_s = time.perf_counter() - task.started_s - (answered_s - sent_s)
+    overhead_s = time.perf_counter() - task.started_s - (answered_s - attempts.sent_s)
     return ChatAnswer(
         body=reply.body,
         charged_ucr=settled.charged_ucr,
-        remaining_ucr=settled.available_ucr,
+        remaining_ucr=settled.available_ucr if held.paid else None,
         overhead_ms=overhead_s * 1000,
-        sandbox=held.priced.upstream.sandbox,
+        sandbox=held.sandbox,
         deprecation=held.deprecation,
+        attempts=attempts.number,
     )
 
 
 async def open_stream(runtime: Runtime, task: ChatTask) -> "ChatRelay":
-    """Begin a streamed chat: held, sent, and accepted by the provider.
+    """Begin a streamed chat: held, sent, and accepted by the provider, which sent its first bytes.
 
     Raises: what `hold_chat` raises, UpstreamFailure (hold released). Afterwards the relay must be
     finished.
     """
     held = await hold_chat(runtime, task)
-    sent_s = time.perf_counter()
-    provider = held.priced.upstream.provider
-    target = _target(held)
-    stream = provider.open_chat_stream(task.request, target)
-    _watch(runtime, held, relayed=lambda: stream.relayed_tokens)
+    attempts = Attempts(runtime, held)
+    _watch(runtime, held, relayed=lambda: 0)
     try:
-        request = provider.build_chat(task.request, target)
-        response = await runtime.transport.send(held.priced.upstream, request)
-        if response.status != 200:
-            body = await response.read()
-            raise provider.parse_error(response.status, response.headers, body)
+        opened = await attempts.run(lambda candidate: open_at(runtime, held, attempts, candidate))
     except BaseException as error:
         # Also for a cancelled task and for a bug of ours, as in `complete`.
-        await _void(runtime, held, error, sent_s)
+        await _void(runtime, held, attempts, error)
         raise
-    return ChatRelay(runtime, held, stream, response, sent_s)
+    _watch(runtime, held, relayed=lambda: opened.stream.relayed_tokens)
+    return ChatRelay(runtime, held, attempts, opened)
 
 
 class ChatRelay:
@@ -115,16 +107,15 @@ class ChatRelay:
         self,
         runtime: Runtime,
         held: HeldChat,
-        stream: ChatStream,
-        response: UpstreamResponse,
-        sent_s: float,
+        attempts: Attempts,
+        opened: Opened,
     ) -> None:
         self.held = held
-        self.opened_s = time.perf_counter()
         self._runtime = runtime
-        self._stream = stream
-        self._response = response
-        self._sent_s = sent_s
+        self._attempts = attempts
+        self._first = opened.first
+        self._stream = opened.stream
+        self._response = opened.response
         self._first_s: float | None = None
         self._client_left = False
         self._delivered_tokens = 0
@@ -135,7 +126,12 @@ class ChatRelay:
     @property
     def overhead_ms(self) -> float:
         """What was added before the provider's first answer, in milliseconds."""
-        return (self._sent_s - self.held.task.started_s) * 1000
+        return (self._attempts.sent_s - self.held.task.started_s) * 1000
+
+    @property
+    def attempts(self) -> int:
+        """How often it was sent."""
+        return self._attempts.number
 
     def client_left(self) -> None:
         """Note that nobody listens any more and drop the provider's connection within a second.
@@ -145,7 +141,8 @@ class ChatRelay:
         """
         if not self._client_left:
             self._client_left = True
-            self._delivered_tokens = self._stream.relayed_tokens
+            if self._first_s is not None:
+                self._delivered_tokens = self._stream.relayed_tokens
             asyncio.get_running_loop().call_later(_USAGE_PATIENCE_S, self._response.close)
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -156,19 +153,20 @@ class ChatRelay:
         `finish`.
         """
         stream, response = self._stream, self._response
+        relayed = self._first
         try:
             while True:
-                data = await response.read_some()
-                if time.perf_counter() - self._sent_s > _LONGEST_STREAM_S:
-                    raise UpstreamTimeout("The answer took longer than an hour.")
-                if not data:
-                    break
-                relayed = stream.feed(data)
                 if relayed and not self._client_left:
                     self._note(relayed)
                     yield relayed
                 if stream.finished or stream.failure is not None:
                     break
+                data = await response.read_some()
+                if time.perf_counter() - self._attempts.sent_s > _LONGEST_STREAM_S:
+                    raise UpstreamTimeout("The answer took longer than an hour.")
+                if not data:
+                    break
+                relayed = stream.feed(data)
         except UpstreamFailure as failure:
             self._broken = failure
 
@@ -215,23 +213,27 @@ class ChatRelay:
         whole = failure is None and self._ended()
         left = self._client_left and not whole
         usage = self._usage(complete=whole)
-        price, markup_bp = self.held.price, self.held.task.caller.markup_bp
-        charge_ucr = price.charge_ucr(usage, markup_bp) if usage else 0
-        closing = self._stream.closing_bytes(usage=usage, charge_ucr=charge_ucr, failure=failure)
+        closing = self._stream.closing_bytes(
+            usage=usage,
+            charge_ucr=charge_ucr(self.held, self._attempts, usage),
+            failure=failure,
+        )
         state, reason = end_state(failure, left=left, delivered=usage is not None)
         answer = None
         if whole and not self._client_left and self._transcript is not None:
             answer = seal_answer(b"".join([*self._transcript, closing]), call_id=self.held.task.id)
         outcome = outcome_of(
             self.held,
+            self._attempts,
             usage,
             state=state,
             reason=reason,
             http_status=200,
-            sent_s=self._sent_s,
             first_s=self._first_s,
             answer=answer,
             media_type=STREAM_TYPE,
+            in_flight=left,
+            counted_output_tokens=self._stream.relayed_tokens,
             keep_answer=not self._client_left,
         )
         return outcome, closing
@@ -251,7 +253,7 @@ class ChatRelay:
                 reported, delivered=False, finish_reason=self._stream.finish_reason
             )
             return reported if paid else None
-        counted = min(relayed, self.held.output_ceiling)
+        counted = min(relayed, self._attempts.candidate.output_tokens)
         if reported is not None:
             output_tokens = max(reported.output_tokens, counted)
             return msgspec.structs.replace(reported, output_tokens=output_tokens)
@@ -272,28 +274,6 @@ class ChatRelay:
                 self._transcript = None
 
 
-async def _call(runtime: Runtime, held: HeldChat) -> Reply:
-    upstream = held.priced.upstream
-    target = _target(held)
-    request = upstream.provider.build_chat(held.task.request, target)
-    response = await runtime.transport.send(upstream, request)
-    answer = UpstreamAnswer(
-        status=response.status, headers=response.headers, body=await response.read()
-    )
-    return upstream.provider.parse_chat(held.task.request, target, answer)
-
-
-def _target(held: HeldChat) -> Target:
-    route = held.priced.route
-    return Target(
-        model=route.model,
-        max_output_tokens=held.max_tokens,
-        drop_parameters=route.drop_parameters,
-        answer_id=f"chatcmpl-{held.task.id}",
-        created_s=int(time.time()),
-    )
-
-
 def _watch(runtime: Runtime, held: HeldChat, *, relayed: Callable[[], int]) -> None:
     task = held.task
     runtime.desk.watch(
@@ -308,43 +288,48 @@ def _watch(runtime: Runtime, held: HeldChat, *, relayed: Callable[[], int]) -> N
 
 
 async def _settle_reply(
-    runtime: Runtime, held: HeldChat, reply: Reply, sent_s: float, answered_s: float
+    runtime: Runtime, held: HeldChat, attempts: Attempts, reply: Reply, answered_s: float
 ) -> SettleVerdict:
-    usage = used_by_reply(held, reply)
+    usage = used_by_reply(held, attempts, reply)
     answer = None
     if held.task.claim is not None:
         answer = seal_answer(reply.body, call_id=held.task.id)
     return await runtime.desk.settle(
         outcome_of(
             held,
+            attempts,
             usage,
             state="succeeded",
             reason="",
             http_status=200,
-            sent_s=sent_s,
             first_s=answered_s,
             answer=answer,
             media_type=JSON_TYPE,
+            counted_output_tokens=reply.counted_tokens if reply.usage is None else None,
         )
     )
 
 
-async def _void(runtime: Runtime, held: HeldChat, error: BaseException, sent_s: float) -> None:
+async def _void(runtime: Runtime, held: HeldChat, attempts: Attempts, error: BaseException) -> None:
     """Release the hold of a call that delivered nothing; its Idempotency-Key is free again."""
-    cancelled = isinstance(error, asyncio.CancelledError)
-    code, status = type(error).__name__, 500
-    if isinstance(error, UpstreamFailure):
+    state, code, status = "failed", type(error).__name__, 500
+    if isinstance(error, GatewayError):
         code, status = error.code, error.status
+    cancelled = isinstance(error, asyncio.CancelledError)
+    if cancelled or attempts.client_left:
+        state = "cancelled"
+        code = code if cancelled else "client_left"
     await runtime.desk.settle(
         outcome_of(
             held,
+            attempts,
             None,
-            state="cancelled" if cancelled else "failed",
+            state=state,
             reason=code,
             http_status=status,
-            sent_s=sent_s,
             first_s=None,
             answer=None,
             media_type="",
+            in_flight=cancelled,
         )
     )

@@ -8,6 +8,7 @@ from studio.core.errors import Conflict, GatewayError, Unavailable
 
 __all__ = [
     "AnswerNotKept",
+    "BudgetSpent",
     "IdempotencyConflict",
     "IdempotencyMismatch",
     "InsufficientCredits",
@@ -16,8 +17,12 @@ __all__ = [
     "NoPrice",
     "NoProvider",
     "OutcomeUnknown",
+    "RoutesResting",
     "UpstreamFailure",
     "UserKeyNeeded",
+    "UserKeyRefused",
+    "UserQuotaExceeded",
+    "UserRateLimited",
     "WalletFrozen",
 ]
 
@@ -34,6 +39,40 @@ class NoPrice(Unavailable):
 
     code = "no_price"
     retryable = False
+
+
+class RoutesResting(Unavailable):
+    """Every provider that could answer failed lately and is left alone. Nothing was held or sent.
+
+    `Retry-After` says when the first of them is tried again.
+    """
+
+    code = "upstream_unavailable"
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message, headers={"Retry-After": str(retry_after_s)})
+
+
+class UserKeyRefused(UpstreamFailure):
+    """The provider does not accept the caller's own key."""
+
+    code = "user_key_refused"
+    status = 401
+
+
+class UserQuotaExceeded(UpstreamFailure):
+    """The caller's own account with the provider is used up."""
+
+    code = "user_quota_exceeded"
+    status = 429
+
+
+class UserRateLimited(UpstreamFailure):
+    """The provider limits the rate of the caller's own key."""
+
+    code = "user_rate_limited"
+    status = 429
+    retryable = True
 
 
 class InsufficientCredits(GatewayError):
@@ -54,6 +93,13 @@ class KeyBudgetSpent(GatewayError):
     """The app key's spend cap is used up."""
 
     code = "key_budget_spent"
+    status = 402
+
+
+class BudgetSpent(GatewayError):
+    """A spend cap of the workspace, the key or the app is used up for its calendar window."""
+
+    code = "budget_spent"
     status = 402
 
 

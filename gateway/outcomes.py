@@ -2,20 +2,21 @@
 
 import time
 
+from gateway.attempts import Attempts
 from gateway.operations.chat import ChatUsage
 from gateway.providers.base import Reply, UpstreamFailure
 from gateway.quoting import HeldChat
 from gateway.statements import Outcome
 
 
-def used_by_reply(held: HeldChat, reply: Reply) -> ChatUsage | None:
+def used_by_reply(held: HeldChat, attempts: Attempts, reply: Reply) -> ChatUsage | None:
     """Give what a finished answer used; None, and no charge, if there is nothing to pay for."""
     reported = reply.usage
     if not is_payable(reported, delivered=reply.delivered, finish_reason=reply.finish_reason):
         return None
     return reported or ChatUsage(
         input_tokens=held.input_estimate,
-        output_tokens=min(reply.counted_tokens, held.output_ceiling),
+        output_tokens=min(reply.counted_tokens, attempts.candidate.output_tokens),
         source="counted",
     )
 
@@ -43,35 +44,50 @@ def end_state(failure: UpstreamFailure | None, *, left: bool, delivered: bool) -
     return "succeeded", ""
 
 
+def charge_ucr(held: HeldChat, attempts: Attempts, usage: ChatUsage | None) -> int:
+    """Give what the caller pays: by the price of the route that answered, nothing by its own key.
+
+    Never more than was held for the same usage: the hold covers the dearest route.
+    """
+    price = attempts.candidate.priced.price
+    if usage is None or price is None or not held.paid:
+        return 0
+    return price.charge_ucr(usage, held.task.caller.markup_bp)
+
+
 def outcome_of(  # noqa: PLR0913  one row of the usage table has this many sources
     held: HeldChat,
+    attempts: Attempts,
     usage: ChatUsage | None,
     *,
     state: str,
     reason: str,
     http_status: int,
-    sent_s: float,
     first_s: float | None,
     answer: bytes | None,
     media_type: str,
+    in_flight: bool = False,
+    counted_output_tokens: int | None = None,
     keep_answer: bool = True,
 ) -> Outcome:
     """Put together what the settle statement writes; without usage nothing is charged and the hold
     is released.
+
+    `in_flight` is whether we left a provider at work: it likely bills us the input.
+    `counted_output_tokens` is our own count, where there is one.
     """
     now_s = time.perf_counter()
     caller = held.task.caller
+    route = attempts.candidate.priced.route
     used = usage or ChatUsage(input_tokens=0, output_tokens=0, source="none")
-    # A call that was broken off is likely billed to us for its input: our loss, and visible.
-    lost = ChatUsage(input_tokens=held.input_estimate, output_tokens=0)
     return Outcome(
         id=held.task.id,
         workspace_id=caller.workspace_id,
         ledger_kind="usage" if usage else "void",
-        charge_ucr=held.price.charge_ucr(usage, caller.markup_bp) if usage else 0,
-        cost_ucr=held.price.cost_ucr(usage or lost) if usage or state == "cancelled" else 0,
-        provider=held.priced.route.provider,
-        model=held.priced.route.model,
+        charge_ucr=charge_ucr(held, attempts, usage),
+        cost_ucr=_cost_ucr(held, attempts, usage, in_flight=in_flight),
+        provider=route.provider,
+        model=route.model,
         state=state,
         reason=reason,
         http_status=http_status,
@@ -81,10 +97,37 @@ def outcome_of(  # noqa: PLR0913  one row of the usage table has this many sourc
         output_tokens=used.output_tokens,
         reasoning_tokens=used.reasoning_tokens,
         usage_source=used.source,
-        latency_ms=round((now_s - sent_s) * 1000),
-        first_byte_ms=round((first_s - sent_s) * 1000) if first_s is not None else None,
-        capped=caller.spend_cap_ucr is not None and caller.app_key_id is not None,
+        latency_ms=round((now_s - attempts.sent_s) * 1000),
+        first_byte_ms=round((first_s - attempts.sent_s) * 1000) if first_s is not None else None,
+        billing=held.billing,
+        attempts=attempts.number,
+        attempt_log=attempts.log,
+        counted_input_tokens=held.input_estimate if usage else None,
+        counted_output_tokens=counted_output_tokens if usage else None,
+        capped=held.paid and caller.spend_cap_ucr is not None and caller.app_key_id is not None,
         keep_answer=keep_answer and state == "succeeded" and held.task.claim is not None,
         answer=answer,
         answer_media_type=media_type,
     )
+
+
+def _cost_ucr(
+    held: HeldChat, attempts: Attempts, usage: ChatUsage | None, *, in_flight: bool
+) -> int:
+    """Give what the call costs us, attempts that were lost on the way included.
+
+    What the provider itself says it costs counts. Of a call that was broken off it is the input's
+    price: our loss, and visible.
+    """
+    price = attempts.candidate.priced.price
+    if price is None or not held.paid:
+        return 0
+    if usage is not None and usage.provider_cost_ucr is not None:
+        own_ucr = usage.provider_cost_ucr
+    elif usage is not None:
+        own_ucr = price.cost_ucr(usage)
+    elif in_flight:
+        own_ucr = price.cost_ucr(ChatUsage(input_tokens=held.input_estimate, output_tokens=0))
+    else:
+        own_ucr = 0
+    return own_ucr + attempts.lost_ucr

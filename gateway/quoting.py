@@ -1,17 +1,18 @@
-"""What a chat may cost at most, and holding that much: route, price, ceilings, hold, and the clamp
-of a thin wallet.
+"""What a chat may cost at most, and holding that much: routes, prices, ceilings, one hold for the
+dearest route, and the clamp of a thin wallet.
 """
+
+from collections.abc import Awaitable, Callable
 
 import msgspec
 import psycopg
 
-from billing.pricing import ChatPrice
+from gateway.budgets import check_budgets
 from gateway.calls import HoldVerdict
 from gateway.catalogue.snapshot import Resolution
 from gateway.errors import (
     IdempotencyConflict,
     InsufficientCredits,
-    KeyBudgetSpent,
     LedgerUnavailable,
     UserKeyNeeded,
     WalletFrozen,
@@ -19,13 +20,13 @@ from gateway.errors import (
 from gateway.idempotency import Claim
 from gateway.operations.chat import (
     ChatRequest,
+    ChatUsage,
     input_token_ceiling,
     input_token_estimate,
     output_token_ceiling,
     unpriced_options,
 )
-from gateway.pool import borrowed
-from gateway.routing import PricedRoute, priced_route
+from gateway.routing import PricedRoute, fitting_routes, reached_routes, waking_routes
 from gateway.runtime import Runtime
 from gateway.statements import NewCall
 from gateway.user_keys import UserKeys
@@ -33,16 +34,17 @@ from studio.accounts.callers import Caller
 from studio.core.errors import Forbidden, InvalidRequest
 from studio.core.money import credits_text
 
+MOST_ROUTES = 4
+"""More are not tried for one call."""
 _USEFUL_TOKENS = 64
 """An answer clamped below this is refused instead: it would be of no use to its caller."""
-
-_SPENT = "SELECT spent_ucr FROM accounts_appkey WHERE id = %s"
 
 
 class ChatTask(msgspec.Struct, frozen=True, kw_only=True):
     """One chat on its way: who asks, through which surface, for what.
 
-    `started_s` is a perf_counter reading.
+    `started_s` is a perf_counter reading. `client_left` returns when nobody waits for the answer
+    any more; None where that cannot be known.
     """
 
     id: str
@@ -56,75 +58,141 @@ class ChatTask(msgspec.Struct, frozen=True, kw_only=True):
     claim: Claim | None
     started_s: float
     user_keys: UserKeys | None = None
+    client_left: Callable[[], Awaitable[None]] | None = None
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """A route this chat may be sent to.
+
+    `max_tokens` is the most that one choice may answer there, None where that is left to the
+    provider (a user's own key); `input_tokens` and `output_tokens` are ceilings of the whole
+    answer, `ceiling_ucr` what they cost.
+    """
+
+    priced: PricedRoute
+    max_tokens: int | None
+    input_tokens: int
+    output_tokens: int
+    ceiling_ucr: int
+
+
+class ChatQuote(msgspec.Struct, frozen=True, kw_only=True):
+    """What a chat may cost: its candidates in the order they are tried, and the estimates.
+
+    `billing` is `credits`, or `byok` by a user's own key; then nothing is held or charged.
+    """
+
+    task: ChatTask
+    resolution: Resolution
+    candidates: tuple[Candidate, ...]
+    input_estimate: int
+    price_version: int
+    billing: str
+
+    @property
+    def ceiling_ucr(self) -> int:
+        """What is held: the ceiling of the dearest candidate, so that each of them is covered."""
+        return max([candidate.ceiling_ucr for candidate in self.candidates])
 
 
 class HeldChat(msgspec.Struct, frozen=True, kw_only=True):
     """A chat whose credits are held: it may be sent, and must be settled.
 
-    `max_tokens` is the most one choice may answer; `held_ucr` what is reserved; tokens are counts.
+    Which candidate answers is known only afterwards (`attempts.Attempts`). `held_ucr` is what is
+    reserved, for the dearest of them.
     """
 
     task: ChatTask
-    priced: PricedRoute
+    candidates: tuple[Candidate, ...]
     kind: str
     channel: str
     deprecation: str
-    max_tokens: int
-    output_ceiling: int
+    order: str
+    patience_ms: int
     input_estimate: int
     held_ucr: int
+    billing: str
 
     @property
-    def price(self) -> ChatPrice:
-        """The price that was held by, and that will be charged by."""
-        return self.priced.price
+    def paid(self) -> bool:
+        """Whether it costs credits."""
+        return self.billing == "credits"
 
-
-class _Ceilings(msgspec.Struct, frozen=True, kw_only=True):
-    input_tokens: int
-    choices: int
-    max_tokens: int
-    may_clamp: bool
+    @property
+    def sandbox(self) -> bool:
+        """Whether the sandbox answers; it never does beside a real provider."""
+        return self.candidates[0].priced.upstream.sandbox
 
 
 async def hold_chat(runtime: Runtime, task: ChatTask) -> HeldChat:
-    """Resolve, price and hold one chat.
+    """Quote and hold one chat; by a user's own key only its call row is written.
 
-    Raises: UnknownKind, NoProvider, NoPrice, Forbidden (model not on the key's list),
-    KeyBudgetSpent, InsufficientCredits, WalletFrozen, IdempotencyConflict, LedgerUnavailable; in
-    each case nothing is held.
+    Raises: what `quote_chat` raises, KeyBudgetSpent, BudgetSpent, InsufficientCredits,
+    WalletFrozen, IdempotencyConflict, LedgerUnavailable; in each case nothing is held.
     """
-    world = runtime.world
-    caller = task.caller
-    resolution = world.catalogue.resolve(
-        kind=task.request.kind, model=task.request.model, channel=task.channel, operation="chat"
-    )
-    _check_options(task.request)
-    priced = priced_route(resolution, upstreams=runtime.upstreams, book=world.book)
-    _check_model(caller, {resolution.asked, resolution.kind, priced.route.model})
-    if caller.tier == "byok":
-        raise UserKeyNeeded(
-            "Workspaces on the tier byok bring their own provider key; this request has none."
-        )
-    if caller.spend_cap_ucr is not None:
-        await _check_budget(runtime, caller)
-    ceilings = _ceilings(task, priced)
-    call = _new_call(task, resolution, priced, ceilings, price_version=world.book.version)
-    call, ceilings = await _place(runtime, task, call, priced.price, ceilings)
+    quote = quote_chat(runtime, task)
+    if quote.billing == "credits":
+        await check_budgets(runtime, task.caller, task.app_id)
+    quote = await _place(runtime, quote)
+    resolution = quote.resolution
     return HeldChat(
         task=task,
-        priced=priced,
+        candidates=quote.candidates,
         kind=resolution.kind,
         channel=resolution.channel,
         deprecation=resolution.deprecation_header(),
-        max_tokens=ceilings.max_tokens,
-        output_ceiling=ceilings.max_tokens * ceilings.choices,
-        input_estimate=call.input_estimate,
-        held_ucr=call.hold_ucr,
+        order=resolution.order,
+        patience_ms=resolution.patience_ms,
+        input_estimate=quote.input_estimate,
+        held_ucr=quote.ceiling_ucr,
+        billing=quote.billing,
     )
 
 
-def _check_options(request: ChatRequest) -> None:
+def quote_chat(runtime: Runtime, task: ChatTask) -> ChatQuote:
+    """Resolve one chat, choose its routes and price them; nothing is asked, held or sent.
+
+    Raises: UnknownKind, NoProvider, NoPrice, Forbidden (model not on the key's list),
+    InvalidRequest (an option nobody serves), RoutesResting, UserKeyNeeded.
+    """
+    world, request = runtime.world, task.request
+    resolution = world.catalogue.resolve(
+        kind=request.kind, model=request.model, channel=task.channel, operation="chat"
+    )
+    check_options(request)
+    routes = reached_routes(
+        resolution,
+        upstreams=runtime.upstreams,
+        breaker=runtime.breaker,
+        book=world.book,
+        user_keys=task.user_keys,
+    )
+    routes = allowed_routes(task.caller, resolution, routes)
+    by_user = routes[0].upstream.user_key
+    if task.caller.tier == "byok" and not by_user:
+        raise UserKeyNeeded(
+            "Workspaces on the tier byok bring their own provider key; this request has none."
+        )
+    routes = waking_routes(fitting_routes(routes, request))
+    estimate = input_token_estimate(request)
+    if resolution.order != "listed" and len(routes) > 1:
+        usage = _likely_usage(task, routes, estimate)
+        routes = runtime.route_order.arrange(
+            routes, resolution.order, usage=usage, streamed=bool(request.stream)
+        )
+    candidates = _candidates(task, routes[:MOST_ROUTES])
+    return ChatQuote(
+        task=task,
+        resolution=resolution,
+        candidates=candidates,
+        input_estimate=min(estimate, min([candidate.input_tokens for candidate in candidates])),
+        price_version=world.book.version,
+        billing="byok" if by_user else "credits",
+    )
+
+
+def check_options(request: ChatRequest) -> None:
+    """Refuse options that providers bill by rates we do not have. Raises: InvalidRequest."""
     unpriced = unpriced_options(request)
     if unpriced:
         raise InvalidRequest(
@@ -133,101 +201,171 @@ def _check_options(request: ChatRequest) -> None:
         )
 
 
+def allowed_routes(
+    caller: Caller, resolution: Resolution, routes: list[PricedRoute]
+) -> list[PricedRoute]:
+    """Leave out models that are not on the key's list, unless the name asked for is on it.
+
+    Raises: Forbidden, if none is left.
+    """
+    if caller.models is None:
+        return routes
+    names = {resolution.asked, resolution.kind}
+    _check_model(caller, names | {route.route.model for route in routes})
+    if not names.isdisjoint(caller.models):
+        return routes
+    return [route for route in routes if route.route.model in caller.models]
+
+
 def _check_model(caller: Caller, names: set[str]) -> None:
     if caller.models is not None and names.isdisjoint(caller.models):
         raise Forbidden(f'This key may not use "{min(names)}".')
 
 
-async def _check_budget(runtime: Runtime, caller: Caller) -> None:
-    """Refuse a key whose cap is used up; soft by what is in flight, since the wallet is hard."""
-    async with borrowed(runtime.pool) as connection:
-        cursor = await connection.execute(_SPENT, (caller.app_key_id,))
-        row = await cursor.fetchone()
-    assert caller.spend_cap_ucr is not None
-    if row is not None and row[0] >= caller.spend_cap_ucr:
-        raise KeyBudgetSpent("This key's spend cap is used up.")
+def _likely_usage(task: ChatTask, routes: list[PricedRoute], estimate: int) -> ChatUsage:
+    """Give what routes are compared by: the same answer from each, as long as all of them can."""
+    shortest = min(route.route.max_output_tokens for route in routes)
+    tokens = output_token_ceiling(
+        task.request,
+        default_max_tokens=task.caller.default_max_tokens,
+        model_max_tokens=shortest,
+    )
+    return ChatUsage(input_tokens=estimate, output_tokens=tokens * (task.request.n or 1))
 
 
-def _ceilings(task: ChatTask, priced: PricedRoute) -> _Ceilings:
-    request = task.request
-    return _Ceilings(
-        input_tokens=input_token_ceiling(
-            request,
-            task.body_bytes,
-            image_tokens=priced.route.image_tokens,
-            context_tokens=priced.route.context_tokens,
-        ),
-        choices=request.n or 1,
-        max_tokens=output_token_ceiling(
-            request,
-            default_max_tokens=task.caller.default_max_tokens,
-            model_max_tokens=priced.route.max_output_tokens,
-        ),
-        may_clamp=request.max_completion_tokens is None and request.max_tokens is None,
+def _candidates(task: ChatTask, routes: list[PricedRoute]) -> tuple[Candidate, ...]:
+    """Work out the ceilings; of text alone the input's is the same for all models."""
+    text_alone = all([not isinstance(message.content, list) for message in task.request.messages])
+    input_tokens = _input_tokens(task, routes[0])
+    found = [_candidate(task, routes[0], input_tokens)]
+    for priced in routes[1:]:
+        if not text_alone:
+            input_tokens = _input_tokens(task, priced)
+        found.append(_candidate(task, priced, input_tokens))
+    return tuple(found)
+
+
+def _input_tokens(task: ChatTask, priced: PricedRoute) -> int:
+    return input_token_ceiling(
+        task.request,
+        task.body_bytes,
+        image_tokens=priced.route.image_tokens,
+        context_tokens=priced.route.context_tokens,
     )
 
 
-def _new_call(
-    task: ChatTask,
-    resolution: Resolution,
-    priced: PricedRoute,
-    ceilings: _Ceilings,
-    *,
-    price_version: int,
-) -> NewCall:
-    caller = task.caller
+def _candidate(task: ChatTask, priced: PricedRoute, input_tokens: int) -> Candidate:
+    request, route = task.request, priced.route
+    if priced.upstream.user_key:
+        return Candidate(
+            priced=priced,
+            max_tokens=_asked_tokens(request, route.max_output_tokens),
+            input_tokens=input_tokens,
+            output_tokens=route.max_output_tokens * (request.n or 1),
+            ceiling_ucr=0,
+        )
+    return _priced(
+        task,
+        priced,
+        input_tokens=input_tokens,
+        max_tokens=output_token_ceiling(
+            request,
+            default_max_tokens=task.caller.default_max_tokens,
+            model_max_tokens=route.max_output_tokens,
+        ),
+    )
+
+
+def _priced(
+    task: ChatTask, priced: PricedRoute, *, input_tokens: int, max_tokens: int
+) -> Candidate:
+    output_tokens = max_tokens * (task.request.n or 1)
+    assert priced.price is not None, "only calls by a user's own key have no price"
+    return Candidate(
+        priced=priced,
+        max_tokens=max_tokens,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        ceiling_ucr=priced.price.ceiling_ucr(input_tokens, output_tokens, task.caller.markup_bp),
+    )
+
+
+def _asked_tokens(request: ChatRequest, model_max_tokens: int) -> int | None:
+    """Give the limit the caller named, as far as the model goes; None if it named none."""
+    asked = request.max_completion_tokens or request.max_tokens
+    return None if asked is None else min(asked, model_max_tokens)
+
+
+def _new_call(quote: ChatQuote) -> NewCall:
+    task, resolution = quote.task, quote.resolution
+    caller, first = task.caller, quote.candidates[0].priced.route
     return NewCall(
         id=task.id,
         workspace_id=caller.workspace_id,
-        hold_ucr=_ceiling_ucr(priced.price, ceilings, caller),
-        price_version=price_version,
-        markup_bp=caller.markup_bp,
+        hold_ucr=quote.ceiling_ucr,
+        price_version=quote.price_version,
+        markup_bp=caller.markup_bp if quote.billing == "credits" else 0,
         app_key_id=caller.app_key_id,
-        input_estimate=min(ceilings.input_tokens, input_token_estimate(task.request)),
+        input_estimate=quote.input_estimate,
         app_id=task.app_id,
         user_ref=task.user_ref,
         surface=task.surface,
         operation="chat",
         kind=resolution.kind,
         channel=resolution.channel,
-        provider=priced.route.provider,
-        model=priced.route.model,
+        provider=first.provider,
+        model=first.model,
         idempotency_digest=task.claim.key_digest if task.claim else None,
         request_digest=task.claim.request_digest if task.claim else None,
+        billing=quote.billing,
     )
 
 
-def _ceiling_ucr(price: ChatPrice, ceilings: _Ceilings, caller: Caller) -> int:
-    return price.ceiling_ucr(
-        ceilings.input_tokens, ceilings.max_tokens * ceilings.choices, caller.markup_bp
-    )
+async def _place(runtime: Runtime, quote: ChatQuote) -> ChatQuote:
+    """Place the hold; if the wallet is too thin for all candidates, once more for what it affords.
 
-
-async def _place(
-    runtime: Runtime, task: ChatTask, call: NewCall, price: ChatPrice, ceilings: _Ceilings
-) -> tuple[NewCall, _Ceilings]:
-    """Place the hold; without a maximum of the caller's, once more with what the wallet affords."""
-    verdict = await _hold(runtime, call)
-    if verdict.verdict == "insufficient" and ceilings.may_clamp:
-        affordable = price.affordable_output_tokens(
-            verdict.available_ucr, ceilings.input_tokens, task.caller.markup_bp
-        )
-        clamped = min(ceilings.max_tokens, affordable // ceilings.choices)
-        if clamped >= _USEFUL_TOKENS:
-            ceilings = msgspec.structs.replace(ceilings, max_tokens=clamped)
-            amount_ucr = _ceiling_ucr(price, ceilings, task.caller)
-            call = msgspec.structs.replace(call, hold_ucr=amount_ucr)
-            verdict = await _hold(runtime, call)
-    if verdict.verdict == "held":
-        return call, ceilings
+    Returns: the quote that was held.
+    """
+    verdict = await _hold(runtime, _new_call(quote))
     if verdict.verdict == "insufficient":
+        affordable = _affordable(quote, verdict.available_ucr)
+        if affordable:
+            quote = msgspec.structs.replace(quote, candidates=affordable)
+            verdict = await _hold(runtime, _new_call(quote))
+    if verdict.verdict == "held":
+        return quote
+    if verdict.verdict == "insufficient":
+        cheapest_ucr = min(candidate.ceiling_ucr for candidate in quote.candidates)
         raise InsufficientCredits(
             f"Insufficient credits. Balance: {credits_text(verdict.available_ucr)}, "
-            f"Estimated cost: {credits_text(call.hold_ucr)} credits"
+            f"Estimated cost: {credits_text(cheapest_ucr)} credits"
         )
     if verdict.verdict == "frozen":
         raise WalletFrozen("This workspace's wallet is frozen. Please contact support.")
     raise LedgerUnavailable(f"The ledger refused the hold ({verdict.verdict}).")
+
+
+def _affordable(quote: ChatQuote, available_ucr: int) -> tuple[Candidate, ...]:
+    """Leave out candidates beyond a wallet, or shorten their answers where none was named."""
+    fit = [_within(quote.task, candidate, available_ucr) for candidate in quote.candidates]
+    return tuple(candidate for candidate in fit if candidate is not None)
+
+
+def _within(task: ChatTask, candidate: Candidate, available_ucr: int) -> Candidate | None:
+    request, price = task.request, candidate.priced.price
+    if candidate.ceiling_ucr <= available_ucr:
+        return candidate
+    if price is None or candidate.max_tokens is None:
+        return None
+    if request.max_completion_tokens is not None or request.max_tokens is not None:
+        return None
+    affordable = price.affordable_output_tokens(
+        available_ucr, candidate.input_tokens, task.caller.markup_bp
+    )
+    clamped = min(candidate.max_tokens, affordable // (request.n or 1))
+    if clamped < _USEFUL_TOKENS:
+        return None
+    return _priced(task, candidate.priced, input_tokens=candidate.input_tokens, max_tokens=clamped)
 
 
 async def _hold(runtime: Runtime, call: NewCall) -> HoldVerdict:

@@ -1,25 +1,45 @@
-"""From a resolved route to what a call needs: adaptor, address, key, and a finite price."""
+"""From a resolved name to the routes a call may take: adaptor, address, key, price, and order.
 
+Each step leaves some out; what is left out last tells the caller why nothing is left.
+"""
+
+import math
+import random
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 import msgspec
 from django.conf import settings
 
-from billing.pricing import ChatPrice, PriceBookSnapshot
+from billing.pricing import ChatPrice, PriceBookSnapshot, TokenUsage
+from gateway.breaker import Breaker, Circuit
 from gateway.catalogue.snapshot import Resolution, Route
-from gateway.errors import NoPrice, NoProvider
+from gateway.errors import NoPrice, NoProvider, RoutesResting
+from gateway.operations.chat import ChatRequest
+from gateway.operations.chat_messages import ImagePart, UserMessage
 from gateway.providers import find_provider
+from gateway.providers.base import ChatProvider
 from gateway.transport import Upstream
+from gateway.user_keys import UserKeys
+from studio.core.errors import InvalidRequest
 
+RESTING = "The providers that could answer this failed lately. Please try again later."
 _SANDBOX_KEY = "sandbox"
+_EXPLORED = 0.05
+"""How often a route other than the fastest goes first, so that its time becomes or stays known."""
+_NEWEST_SHARE = 0.2
 
 
 class PricedRoute(msgspec.Struct, frozen=True, kw_only=True):
-    """A route that may be called: it has a provider we can reach and a price."""
+    """A route that may be called: it has a provider we can reach, and a price.
+
+    By a user's own key it may have none (`price` None): such a call costs no credits.
+    """
 
     route: Route
     upstream: Upstream
-    price: ChatPrice
+    price: ChatPrice | None
+    circuit: Circuit
 
 
 class Upstreams:
@@ -38,6 +58,21 @@ class Upstreams:
             raise NoProvider(f"No provider is configured for this model ({slug}).")
         return upstream
 
+    def of_user(self, slug: str, key: str) -> Upstream:
+        """Give the provider as it is reached by a user's own key: the address is as for ours.
+
+        Raises: NoProvider.
+        """
+        provider = find_provider(slug)
+        if provider is None:
+            raise NoProvider(f"No provider is configured for this model ({slug}).")
+        ours = self._find(slug)
+        base_url = _base_url(provider) if ours is None else ours.base_url
+        sandbox = ours is not None and ours.sandbox
+        return Upstream(
+            provider=provider, base_url=base_url, key=key, sandbox=sandbox, user_key=True
+        )
+
     def reaches(self, slug: str) -> bool:
         """Say whether `get` would find the provider."""
         return self._find(slug) is not None
@@ -54,7 +89,7 @@ def _configured(slug: str) -> Upstream | None:
         return None
     key = settings.PROVIDER_KEYS.get(slug, "")
     if key:
-        base_url = settings.PROVIDER_BASE_URLS.get(slug, provider.default_base_url)
+        base_url = _base_url(provider)
         sandbox = bool(settings.SANDBOX_URL) and base_url.startswith(settings.SANDBOX_URL)
         return Upstream(provider=provider, base_url=base_url, key=key, sandbox=sandbox)
     if settings.SANDBOX_URL:
@@ -64,23 +99,169 @@ def _configured(slug: str) -> Upstream | None:
     return None
 
 
-def priced_route(
-    resolution: Resolution, *, upstreams: Upstreams, book: PriceBookSnapshot
-) -> PricedRoute:
-    """Pick the resolution's first route that has a provider here and a price.
+def _base_url(provider: ChatProvider) -> str:
+    base_url: str = settings.PROVIDER_BASE_URLS.get(provider.slug, provider.default_base_url)
+    return base_url
+
+
+def reached_routes(
+    resolution: Resolution,
+    *,
+    upstreams: Upstreams,
+    breaker: Breaker,
+    book: PriceBookSnapshot,
+    user_keys: UserKeys | None,
+) -> list[PricedRoute]:
+    """Give the routes that have a provider here and a price, as the catalogue lists them.
+
+    Where a user's own key fits, only routes by such keys are given: ours is never used after it,
+    and no other provider is. The sandbox never stands in beside a real provider.
 
     Raises: NoProvider, NoPrice (never free): why the preferred route cannot be called.
     """
+    keys = [user_keys.get(route.provider) for route in resolution.routes] if user_keys else []
+    by_user = any(keys)
     refusal: NoProvider | NoPrice | None = None
-    for route in resolution.routes:
+    found: list[PricedRoute] = []
+    for number, route in enumerate(resolution.routes):
+        key = keys[number] if by_user else None
+        if by_user and not key:
+            continue
         try:
-            upstream = upstreams.get(route.provider)
+            upstream = (
+                upstreams.of_user(route.provider, key) if key else upstreams.get(route.provider)
+            )
         except NoProvider as error:
             refusal = refusal or error
             continue
         price = book.chat(route.provider, route.model)
-        if price is not None:
-            return PricedRoute(route=route, upstream=upstream, price=price)
-        refusal = refusal or NoPrice(f'Model "{route.model}" has no price and cannot be called.')
+        if price is None and not key:
+            refusal = refusal or NoPrice(
+                f'Model "{route.model}" has no price and cannot be called.'
+            )
+            continue
+        circuit = breaker.circuit(upstream)
+        found.append(PricedRoute(route=route, upstream=upstream, price=price, circuit=circuit))
+    if found:
+        return _without_doubles(found)
     assert refusal is not None, "a resolution has at least one route"
     raise refusal
+
+
+def _without_doubles(routes: list[PricedRoute]) -> list[PricedRoute]:
+    if len(routes) == 1:
+        return routes
+    return [route for route in routes if not route.upstream.sandbox] or routes
+
+
+def fitting_routes(routes: list[PricedRoute], request: ChatRequest) -> list[PricedRoute]:
+    """Leave out routes that cannot serve what the request asks for.
+
+    Raises: InvalidRequest naming the field, if none can.
+    """
+    needs = _needs(request)
+    field = ""
+    found = []
+    for route in routes:
+        lacking = _lacking(route.route, needs) or route.upstream.provider.unsupported(request)
+        if lacking is None:
+            found.append(route)
+        field = field or lacking or ""
+    if found:
+        return found
+    model = routes[0].route.model
+    raise InvalidRequest(f"{field}: {model} does not support this.", details={"param": field})
+
+
+def _needs(request: ChatRequest) -> list[tuple[str, str]]:
+    """Name the capabilities a request needs, each with the field that needs it."""
+    needs = []
+    if request.tools or request.functions:
+        needs.append(("tools", "tools" if request.tools else "functions"))
+    if any(_shows_image(message.content) for message in request.messages if _is_user(message)):
+        needs.append(("vision", "messages"))
+    return needs
+
+
+def _is_user(message: object) -> bool:
+    return isinstance(message, UserMessage)
+
+
+def _shows_image(content: object) -> bool:
+    return isinstance(content, list) and any(isinstance(part, ImagePart) for part in content)
+
+
+def _lacking(route: Route, needs: list[tuple[str, str]]) -> str | None:
+    """Name the field of the first need that a model has not; one of which nothing is known may."""
+    if not route.capabilities:
+        return None
+    return next((field for word, field in needs if word not in route.capabilities), None)
+
+
+def waking_routes(routes: list[PricedRoute]) -> list[PricedRoute]:
+    """Leave out routes whose provider is left alone for now.
+
+    Raises: RoutesResting, if that is all of them.
+    """
+    found = [route for route in routes if not route.circuit.wait_s(route.route.model)]
+    if not found:
+        raise RoutesResting(RESTING, retry_after_s=shortest_wait_s(routes))
+    return found
+
+
+def shortest_wait_s(routes: Iterable[PricedRoute]) -> int:
+    """Give after how many whole seconds the first of these may be called; at least 1."""
+    return max(1, math.ceil(min(route.circuit.wait_s(route.route.model) for route in routes)))
+
+
+class RouteOrder:
+    """In which order routes are tried, where the catalogue says more than `listed`.
+
+    It keeps how fast each route's first byte came lately, in this process alone.
+    """
+
+    def __init__(self, chance: random.Random | None = None) -> None:
+        self._chance = chance or random.Random()  # noqa: S311  it picks routes, no secrets
+        self._first_byte_s: dict[tuple[str, str, bool], float] = {}
+
+    def arrange(
+        self, routes: list[PricedRoute], order: str, *, usage: TokenUsage, streamed: bool
+    ) -> list[PricedRoute]:
+        """Put the route that is to be tried first at the front; `usage` is what is likely used."""
+        if order == "weighted":
+            weights = [route.route.weight for route in routes]
+            [first] = self._chance.choices(routes, weights)
+            return _from(first, routes)
+        if order == "cheapest":
+            return sorted(routes, key=lambda route: _price_of(route, usage))
+        if order == "fastest":
+            return self._by_first_byte(routes, streamed=streamed)
+        return routes
+
+    def note_first_byte(self, route: Route, seconds: float, *, streamed: bool) -> None:
+        """Note how long a route took to its first byte; the newest figure counts for a fifth."""
+        key = (route.provider, route.model, streamed)
+        known_s = self._first_byte_s.get(key, seconds)
+        self._first_byte_s[key] = known_s + _NEWEST_SHARE * (seconds - known_s)
+
+    def _by_first_byte(self, routes: list[PricedRoute], *, streamed: bool) -> list[PricedRoute]:
+        """Sort by time; now and then another one than the fastest goes first."""
+
+        def known_s(priced: PricedRoute) -> float:
+            route = priced.route
+            return self._first_byte_s.get((route.provider, route.model, streamed), math.inf)
+
+        fastest = sorted(routes, key=known_s)
+        if len(fastest) > 1 and self._chance.random() < _EXPLORED:
+            return _from(self._chance.choice(fastest[1:]), fastest)
+        return fastest
+
+
+def _from(first: PricedRoute, routes: list[PricedRoute]) -> list[PricedRoute]:
+    return [first, *(route for route in routes if route is not first)]
+
+
+def _price_of(route: PricedRoute, usage: TokenUsage) -> tuple[bool, int]:
+    if route.price is None:
+        return True, 0
+    return False, route.price.charge_ucr(usage, 0)

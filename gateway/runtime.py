@@ -18,12 +18,14 @@ from redis.backoff import NoBackoff
 
 from gateway.access_log import AccessLog
 from gateway.admission import Gate
+from gateway.breaker import Breaker
 from gateway.calls import CallDesk
 from gateway.catalogue.snapshot import CatalogueSnapshot, Route
 from gateway.limiter import Limiter
 from gateway.pool import Pool
 from gateway.refusals import RefusalCounter
-from gateway.routing import Upstreams
+from gateway.retry_budget import RetryBudget
+from gateway.routing import RouteOrder, Upstreams
 from gateway.transport import Transport
 from gateway.world import World, read_world
 
@@ -32,6 +34,7 @@ logger = logging.getLogger(__name__)
 _WORLD_EVERY_S = 1.0
 _BEAT_EVERY_S = 2.0
 _REFUSALS_EVERY_S = 5.0
+_CIRCUITS_EVERY_S = 0.5
 _REDIS_PATIENCE_S = 1.0
 _GC_THRESHOLDS = (20_000, 50, 100)
 """Fewer collections: long-lived objects are frozen at start, requests leave little that is cyclic
@@ -73,15 +76,10 @@ class Runtime:
             reconnect_timeout=1,
             kwargs={"autocommit": True, "application_name": "studio-pool"},
         )
-        self.limiter = Limiter(
-            redis.asyncio.Redis.from_url(
-                settings.REDIS_URL,
-                socket_timeout=_REDIS_PATIENCE_S,
-                socket_connect_timeout=_REDIS_PATIENCE_S,
-                retry=Retry(NoBackoff(), 1),
-                health_check_interval=0,
-            )
-        )
+        self.limiter = Limiter(_redis_client())
+        self.breaker = Breaker(_redis_client())
+        self.retry_budget = RetryBudget()
+        self.route_order = RouteOrder()
         self.gate = Gate(self.limiter)
         self.refusals = RefusalCounter(self.pool)
         self.world: World
@@ -93,18 +91,21 @@ class Runtime:
         return self.world.catalogue
 
     def can_call(self, route: Route) -> bool:
-        """Say whether a route has a provider that this process reaches and a price."""
-        priced = self.world.book.chat(route.provider, route.model) is not None
-        return priced and self.upstreams.reaches(route.provider)
+        """Say whether a route has a price and a provider that does this and can be reached."""
+        price = self.world.book.price(route.operation, route.provider, route.model)
+        if price is None or not self.upstreams.reaches(route.provider):
+            return False
+        return route.operation in self.upstreams.get(route.provider).provider.operations
 
     async def open(self) -> None:
         """Read the catalogue, open what needs the loop and start the background work."""
         self.world = await asyncio.to_thread(read_world, None)
         self.access_log.open()
         await self.pool.open()
-        self._every(_WORLD_EVERY_S, self._refresh_world)
+        self._every(_WORLD_EVERY_S, self.refresh_world)
         self._every(_BEAT_EVERY_S, self._beat)
         self._every(_REFUSALS_EVERY_S, self.refusals.flush)
+        self._every(_CIRCUITS_EVERY_S, self.breaker.sync)
         gc.collect()
         gc.freeze()
         gc.set_threshold(*_GC_THRESHOLDS)
@@ -117,6 +118,7 @@ class Runtime:
         await self.desk.close()
         await _guarded(self.refusals.flush)
         await self.limiter.close()
+        await self.breaker.close()
         await self.transport.close()
         await self.pool.close()
         await self.access_log.close()
@@ -126,7 +128,8 @@ class Runtime:
         if places:
             await self.limiter.extend(places)
 
-    async def _refresh_world(self) -> None:
+    async def refresh_world(self) -> None:
+        """Read what has changed of catalogue, prices and caps."""
         self.world = await asyncio.to_thread(read_world, self.world)
 
     def _every(self, pause_s: float, work: Callable[[], Awaitable[None]]) -> None:
@@ -136,6 +139,16 @@ class Runtime:
                 await _guarded(work)
 
         self._background.append(asyncio.get_running_loop().create_task(forever()))
+
+
+def _redis_client() -> redis.asyncio.Redis:
+    return redis.asyncio.Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=_REDIS_PATIENCE_S,
+        socket_connect_timeout=_REDIS_PATIENCE_S,
+        retry=Retry(NoBackoff(), 1),
+        health_check_interval=0,
+    )
 
 
 async def _guarded(work: Callable[[], Awaitable[None]]) -> None:

@@ -1,8 +1,15 @@
 """What Celery rings for in the gateway. Each task calls one service and is safe twice."""
 
+import logging
+
 from celery import shared_task
 
-from gateway import resolver
+from gateway import corrections, resolver
+from gateway.reconcile import find_violations
+
+logger = logging.getLogger(__name__)
+
+_MOST_LOGGED = 100
 
 
 @shared_task
@@ -21,3 +28,24 @@ def resolve_orphan_calls() -> None:
 def forget_old_calls() -> None:
     """Drop stored answers after a day and call rows after a week."""
     resolver.forget_old_calls()
+
+
+@shared_task
+def write_corrections() -> int:
+    """Write refunds to usage until none is left. Returns: how many."""
+    total = 0
+    while written := corrections.write_corrections():
+        total += written
+    return total
+
+
+# Shorter than the broker waits before it rings again for a task that nobody finished.
+@shared_task(time_limit=590)
+def reconcile() -> int:
+    """Check every invariant and log what is broken, as errors. Returns: how many findings."""
+    violations = find_violations()
+    for violation in violations[:_MOST_LOGGED]:
+        logger.error("reconcile: %s: %s", violation.source, violation.text)
+    if violations:
+        logger.error("reconcile: %d violations in all", len(violations))
+    return len(violations)

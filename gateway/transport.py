@@ -31,16 +31,21 @@ _MAX_ANSWER_BYTES = 32 * 1024 * 1024
 class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     """A provider as this process may reach it: adaptor, address, key.
 
-    `sandbox` if it is our double.
+    `sandbox` if it is our double; `user_key` if the key is not ours but the caller's own.
     """
 
     provider: ChatProvider
     base_url: str
     key: str
     sandbox: bool
+    user_key: bool = False
 
     def __repr__(self) -> str:
         return f"Upstream({self.provider.slug}, sandbox={self.sandbox})"
+
+
+class NotConnected(UpstreamUnreachable):
+    """No connection came about: nothing was sent, so nothing can have been billed."""
 
 
 class Response:
@@ -120,7 +125,8 @@ class Transport:
     async def send(self, upstream: Upstream, request: UpstreamRequest) -> UpstreamResponse:
         """Send one request and wait for status and headers.
 
-        Raises: UpstreamUnreachable (nothing was processed, or nobody knows), UpstreamTimeout.
+        Raises: NotConnected (nothing was sent), UpstreamUnreachable (nobody knows whether it was
+        processed), UpstreamTimeout.
         """
         url = self._url(upstream.base_url, request.path)
         headers = self._headers(upstream, request)
@@ -128,6 +134,8 @@ class Transport:
             response = await self._session.request(
                 request.method, url, data=request.body, headers=headers, allow_redirects=False
             )
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise NotConnected("The provider cannot be reached.") from error
         except (TimeoutError, aiohttp.ServerTimeoutError) as error:
             raise UpstreamTimeout("The provider did not answer in time.") from error
         except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from sandbox import openai
+from sandbox import anthropic, gemini, openai, openrouter, xai
 from sandbox.connection import Connection
 from sandbox.delivery import Delivery, Message, Send
 from sandbox.faults import FaultCounter
@@ -15,7 +15,13 @@ from sandbox.journal import Journal
 from sandbox.messages import Reply, Request
 
 DOUBLES: MappingProxyType[str, Callable[[Request], Reply]] = MappingProxyType(
-    {"openai": openai.answer}
+    {
+        "anthropic": anthropic.answer,
+        "gemini": gemini.answer,
+        "openai": openai.answer,
+        "openrouter": openrouter.answer,
+        "xai": xai.answer,
+    }
 )
 """The first part of a path, and who answers what follows it."""
 
@@ -56,6 +62,7 @@ class Sandbox:
             digest=digest,
             number=entry.number,
             due=self._counter.due,
+            query=scope["query_string"].decode("latin-1"),
         )
         await Delivery(send, connection, entry).deliver(double(request))
 

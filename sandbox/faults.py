@@ -48,6 +48,7 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     cache_write: int = 0
     refusal: bool = False
     content_filter: bool = False
+    vectors: str = ""
     times: int = 0
     tag: str = ""
 

@@ -24,6 +24,8 @@ class Request:
     """How many requests came before: what a double derives the id of this exchange from."""
     due: Callable[[Faults], Faults]
     """What is left of the faults of a request once `times` is counted."""
+    query: str = ""
+    """What follows the `?`."""
 
     def header(self, name: bytes) -> str:
         """Read one header as text; empty when it is absent."""

@@ -1,17 +1,19 @@
-"""OpenAI's chat and models: routes, keys, errors, and the two forms of an answer.
+"""OpenAI's routes, keys and errors, its models, and its chat with the two forms of an answer.
 
 Source: github openai/openai-openapi v2.3.0 (2026-08-21); `openai` Python SDK 3.52.0.
 Left out: audio output, `moderation` results, stored completions.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.resources import files
-from itertools import chain, zip_longest
+from itertools import chain
 from typing import Any
 
 import msgspec
 
+from sandbox import openai_embeddings, openai_realtime
+from sandbox.chat_form import decoded, event, last_user_text, rows
 from sandbox.faults import HEADER, NO_FAULTS, Faults, UnknownFault, faults_of
 from sandbox.messages import Headers, Json, Reply, Request
 from sandbox.openai_checks import WireError, check_model, check_request
@@ -58,6 +60,14 @@ def _route(request: Request) -> Reply:
         _check_method(request, "POST")
         _check_key(request)
         return _chat(request)
+    if path == "/v1/embeddings":
+        return _plain(request, openai_embeddings.directive_text, openai_embeddings.embed)
+    if path == "/v1/realtime/client_secrets":
+        return _plain(
+            request,
+            openai_realtime.directive_text,
+            lambda wanted, _: openai_realtime.give_secret(wanted, request),
+        )
     if path == "/v1/models" or path.startswith("/v1/models/"):
         _check_method(request, "GET")
         _check_key(request)
@@ -111,7 +121,7 @@ def _models(request: Request, model_id: str) -> Reply:
 
 def _chat(request: Request) -> Reply:
     wanted = _decoded(request.body)
-    prompt = _last_user_text(wanted)
+    prompt = last_user_text(wanted)
     try:
         asked, prompt = faults_of(request.headers.get(HEADER), prompt)
     except UnknownFault as error:
@@ -135,30 +145,36 @@ def _chat(request: Request) -> Reply:
         return _error(request, WireError("Invalid request: a nested value is malformed."), faults)
 
 
-def _decoded(body: bytes) -> Json:
+def _plain(
+    request: Request,
+    directive_text: Callable[[Json], str],
+    answer_to: Callable[[Json, Faults], Json],
+) -> Reply:
+    """Answer what is one JSON object for another."""
+    _check_method(request, "POST")
+    _check_key(request)
+    wanted = _decoded(request.body)
     try:
-        wanted = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        wanted = None
-    if not isinstance(wanted, dict):
+        asked, _ = faults_of(request.headers.get(HEADER), directive_text(wanted))
+    except UnknownFault as error:
+        raise WireError(str(error), code="unknown_fault") from None
+    faults = request.due(asked) if asked.times else asked
+    try:
+        if faults.status:
+            raise _asked_for(faults)
+        body = msgspec.json.encode(answer_to(wanted, faults))
+    except WireError as error:
+        return _error(request, error, faults)
+    return Reply(headers=[_JSON, *_headers(request, faults.latency_ms)], body=body, faults=faults)
+
+
+def _decoded(body: bytes) -> Json:
+    wanted = decoded(body)
+    if wanted is None:
         raise WireError(
             "We could not parse the JSON body of your request. A JSON object is expected."
         )
     return wanted
-
-
-def _last_user_text(wanted: Json) -> str:
-    """Read the prompt of a body that nothing has checked yet."""
-    messages = wanted.get("messages")
-    for message in reversed(messages if isinstance(messages, list) else []):
-        if isinstance(message, dict) and message.get("role") == "user":
-            content = message.get("content")
-            if isinstance(content, str):
-                return content
-            parts = content if isinstance(content, list) else []
-            texts = [part.get("text") for part in parts if isinstance(part, dict)]
-            return " ".join(text for text in texts if isinstance(text, str))
-    return ""
 
 
 def _asked_for(faults: Faults) -> WireError:
@@ -275,7 +291,7 @@ def _stream(
         base["usage"] = None
     events = _events(base, chunks, padding)
     if usage is not None and options.get("include_usage"):
-        events = chain(events, [_event({**base, "choices": [], "usage": usage})])
+        events = chain(events, [event({**base, "choices": [], "usage": usage})])
     if not faults.no_done:
         events = chain(events, [b"data: [DONE]"])
     broken = WireError(
@@ -284,7 +300,7 @@ def _stream(
     return Reply(
         headers=_headers(request, faults.latency_ms),
         events=events,
-        error_event=_event(broken.body),
+        error_event=event(broken.body),
         faults=faults,
     )
 
@@ -295,24 +311,16 @@ def _events(base: Json, chunks: Iterator[Json], padding: str) -> Iterator[bytes]
         if padding:
             # Source: stream_options.include_obfuscation: on by default, evens out event sizes.
             data["obfuscation"] = padding[: 16 - len(chunk["delta"].get("content") or "") % 16]
-        yield _event(data)
-
-
-def _event(data: Json) -> bytes:
-    return b"data: " + msgspec.json.encode(data)
+        yield event(data)
 
 
 def _chunks(choices: list[Choice], top: int | None) -> Iterator[Json]:
     """Interleave the deltas of all choices, then close each."""
-    for row in zip_longest(*(choice.deltas() for choice in choices)):
-        for index, piece in enumerate(row):
-            if piece is None:
-                continue
-            delta, token = piece
-            chunk = _chunk(index, delta)
-            if token and top is not None:
-                chunk["logprobs"] = logprobs_of([token], top, refused=choices[index].refused)
-            yield chunk
+    for index, delta, token in rows(choices):
+        chunk = _chunk(index, delta)
+        if token and top is not None:
+            chunk["logprobs"] = logprobs_of([token], top, refused=choices[index].refused)
+        yield chunk
     for index, choice in enumerate(choices):
         yield {**_chunk(index, {}), "finish_reason": choice.finish_reason}
 

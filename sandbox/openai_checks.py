@@ -32,7 +32,8 @@ class WireError(Exception):
         headers: Headers | None = None,
     ) -> None:
         super().__init__(message)
-        self.body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
+        error = {"message": message, "type": kind, "param": param, "code": code}
+        self.body: Json = {"error": error}
         self.status = status
         self.headers = headers or []
 

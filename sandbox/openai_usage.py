@@ -77,7 +77,7 @@ def usage_of(
 ) -> object:
     """Make the usage object, or a wrong one by fault; `answer` is the first choice's tokens."""
     if faults.usage:
-        wrong = _as_json(faults.usage)
+        wrong = wrong_count(faults.usage)
         return dict.fromkeys(("prompt_tokens", "completion_tokens", "total_tokens"), wrong)
     prompt = Prompt(wanted)
     accepted, rejected = _predicted(wanted, answer)
@@ -126,7 +126,7 @@ def _predicted(wanted: Json, answer: list[str]) -> tuple[int, int]:
     return accepted, len(predicted) - accepted
 
 
-def _as_json(value: str) -> msgspec.Raw:
+def wrong_count(value: str) -> msgspec.Raw:
     """Take a number, NaN or null as it stands and anything else as a string."""
     number = value.lstrip("-").replace(".", "", 1).isdigit()
     if number or value in ("NaN", "Infinity", "-Infinity", "null"):

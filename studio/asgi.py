@@ -39,7 +39,12 @@ from gateway.surfaces.door import (  # noqa: E402
     pass_through,
     preflight_answer,
 )
+from gateway.surfaces.embeddings.views import embeddings  # noqa: E402
 from gateway.surfaces.envelopes import surface_of  # noqa: E402
+from gateway.surfaces.estimates import estimate  # noqa: E402
+from gateway.surfaces.messages.views import count_tokens, messages  # noqa: E402
+from gateway.surfaces.responses.views import responses  # noqa: E402
+from gateway.surfaces.studio.ephemeral import ephemeral  # noqa: E402
 from gateway.surfaces.studio.sessions import refresh, validate  # noqa: E402
 from studio.core.errors import MethodNotAllowed  # noqa: E402
 
@@ -48,6 +53,12 @@ _DJANGO_BODY_BYTES = 4 * 1024 * 1024
 FAST: dict[str, dict[str, Handler]] = {
     "/v1/chat": {"POST": chat},
     "/v1/chat/completions": {"POST": chat},
+    "/v1/messages": {"POST": messages},
+    "/v1/messages/count_tokens": {"POST": count_tokens},
+    "/v1/responses": {"POST": responses},
+    "/v1/embeddings": {"POST": embeddings},
+    "/v1/ephemeral": {"GET": ephemeral},
+    "/v1/estimate": {"POST": estimate},
     "/v1/validate": {"POST": validate},
     "/v1/validate/refresh": {"POST": refresh},
 }

@@ -33,7 +33,7 @@ FROM usage u WHERE u.workspace_id = %s AND u.status <> 'refused'
 GROUP BY u.workspace_id, u.request_id
 """
 _CALLS_BY_TAG = """
-SELECT user_ref, count(*) FROM gateway_call WHERE workspace_id = %s GROUP BY user_ref
+SELECT user_ref, sum(attempts) FROM gateway_call WHERE workspace_id = %s GROUP BY user_ref
 """
 _CHARGED_TWICE = """
 SELECT user_ref, count(*) FROM usage
@@ -175,8 +175,8 @@ def _check_dispatch(
     journal: Sequence[dict[str, Any]],
     findings: Findings,
 ) -> None:
-    """No provider call without a committed hold, none repeated, and one charge at most per request
-    of a caller.
+    """No provider call without a committed hold and its place among the attempts on record, and one
+    charge at most per request of a caller.
     """
     own = {call.tag for call in calls}
     sent = Counter(match.group(1) for entry in journal if (match := _TAG.search(entry["body"])))
@@ -184,7 +184,7 @@ def _check_dispatch(
     held = {str(tag): int(count) for tag, count in rows}
     for tag, count in sent.items():
         if tag in own and count > held.get(tag, 0):
-            findings.violations.append(f"{tag}: {count} provider calls, {held.get(tag, 0)} holds")
+            findings.violations.append(f"{tag}: {count} provider calls, {held.get(tag, 0)} on record")
     charged_twice = connection.execute(_CHARGED_TWICE, (account.workspace_id,)).fetchall()
     for tag, count in charged_twice if own else ():
         findings.violations.append(f"{tag}: charged {count} times")

@@ -17,6 +17,7 @@ from gateway.models.catalogue import (
     CatalogueChange,
     CatalogueModel,
     CatalogueRow,
+    KindPolicy,
     KindRoute,
 )
 from studio.accounts.read_only_admin import ReadOnlyAdmin
@@ -25,7 +26,7 @@ _HISTORY_LINES = 50
 
 
 class CatalogueRowAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """What all three tables share: saving through the service, switching off, history."""
+    """What all four tables share: saving through the service, switching off, history."""
 
     actions = ("hand_back_to_file",)
 
@@ -113,6 +114,16 @@ class KindRouteAdmin(CatalogueRowAdmin):
         if ending and request.method == "GET":
             messages.warning(request, f"Answered by a successor now or soon: {', '.join(ending)}.")
         return super().changelist_view(request, extra_context)
+
+
+@admin.register(KindPolicy)
+class KindPolicyAdmin(CatalogueRowAdmin):
+    """How kinds choose among their routes."""
+
+    list_display = ("kind", "channel", "order", "patience_ms", "enabled", "edited_by_staff")
+    list_filter = ("channel", "order", "enabled", "edited_by_staff")
+    search_fields = ("kind",)
+    ordering = ("kind", "channel")
 
 
 @admin.register(Alias)

@@ -10,6 +10,8 @@ import msgspec
 
 CATALOGUE_FILE = Path(__file__).with_name("model-catalog.json")
 CHANNELS = ("stable", "experimental", "fast", "quality")
+ORDERS = ("listed", "weighted", "cheapest", "fastest")
+MOST_PATIENCE_MS = 600_000
 
 
 class CatalogueFileInvalid(Exception):
@@ -37,21 +39,42 @@ class FileRoute(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     weight: int = 1
 
 
+class FileKind(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A kind whose routes are not simply tried as listed.
+
+    `order` is one of `ORDERS`; `patience_ms` is how long an attempt may be silent before its first
+    byte while another route is left, 0 for what is usual.
+    """
+
+    order: str = "listed"
+    patience_ms: int = 0
+    routes: list[str | FileRoute]
+
+
 class CatalogueFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """The file: models by key, channel → kind → routes in order, alias → kind or model key."""
+    """The file: models by key, channel → kind → routes, alias → kind or model key.
+
+    A kind may be written as the list of its routes alone.
+    """
 
     about: str
     models: dict[str, FileModel]
-    channels: dict[str, dict[str, list[str | FileRoute]]]
+    channels: dict[str, dict[str, list[str | FileRoute] | FileKind]]
     aliases: dict[str, str]
 
     def routes(self) -> Iterator[tuple[str, str, int, FileRoute]]:
         """Give every route: channel, kind, position, route."""
+        for channel, name, kind in self.kinds():
+            for position, route in enumerate(kind.routes):
+                whole = FileRoute(model=route) if isinstance(route, str) else route
+                yield channel, name, position, whole
+
+    def kinds(self) -> Iterator[tuple[str, str, FileKind]]:
+        """Give every kind of every channel: channel, name, kind."""
         for channel, kinds in self.channels.items():
-            for kind, routes in kinds.items():
-                for position, route in enumerate(routes):
-                    whole = FileRoute(model=route) if isinstance(route, str) else route
-                    yield channel, kind, position, whole
+            for name, kind in kinds.items():
+                whole = FileKind(routes=kind) if isinstance(kind, list) else kind
+                yield channel, name, whole
 
 
 def read_catalogue_file(path: Path = CATALOGUE_FILE) -> CatalogueFile:
@@ -127,12 +150,15 @@ def _channel_problems(file: CatalogueFile) -> Iterator[str]:
     if unknown := file.channels.keys() - set(CHANNELS):
         yield f"there are no channels {', '.join(sorted(unknown))}"
     stable = file.channels.get("stable", {})
-    for channel, kinds in file.channels.items():
-        for kind, routes in kinds.items():
-            if not routes:
-                yield f"kind {kind} has no route in channel {channel}"
-            if kind not in stable:
-                yield f"kind {kind} is not in channel stable"
+    for channel, name, kind in file.kinds():
+        if not kind.routes:
+            yield f"kind {name} has no route in channel {channel}"
+        if name not in stable:
+            yield f"kind {name} is not in channel stable"
+        if kind.order not in ORDERS:
+            yield f"kind {name} has the order {kind.order}, which is none of {', '.join(ORDERS)}"
+        if not 0 <= kind.patience_ms <= MOST_PATIENCE_MS:
+            yield f"kind {name} has a patience that is not 0 to {MOST_PATIENCE_MS} ms"
 
 
 def _route_problems(file: CatalogueFile) -> Iterator[str]:

@@ -10,11 +10,12 @@ from django.db.models import Q
 from gateway.catalogue.file import (
     CATALOGUE_FILE,
     CatalogueFile,
+    FileKind,
     read_catalogue_file,
     successors_first,
 )
 from gateway.catalogue.services import delete_row, lock_catalogue, save_row
-from gateway.models.catalogue import Alias, CatalogueModel, CatalogueRow, KindRoute
+from gateway.models.catalogue import Alias, CatalogueModel, CatalogueRow, KindPolicy, KindRoute
 
 _Row = TypeVar("_Row", bound=CatalogueRow)
 
@@ -69,6 +70,7 @@ def load_catalogue(
         stored_models = {str(model): model for model in CatalogueModel.objects.all()}
         models = _load_models(file, stored_models, loading)
         _load_routes(file, models, loading)
+        _load_policies(file, loading)
         _load_aliases(file, loading)
         _remove_models(file, loading)
     return LoadedCatalogue(written=loading.written, removed=loading.removed, kept=loading.kept)
@@ -99,6 +101,18 @@ def _load_routes(file: CatalogueFile, models: dict[str, CatalogueModel], loading
         loading.write(route, values)
     for route in stored.values():
         loading.remove(route)
+
+
+def _load_policies(file: CatalogueFile, loading: _Loading) -> None:
+    stored = {(policy.channel, policy.kind): policy for policy in KindPolicy.objects.all()}
+    for channel, name, kind in file.kinds():
+        if kind == FileKind(routes=kind.routes):
+            continue  # as listed: that takes no row
+        policy = stored.pop((channel, name), None) or KindPolicy(channel=channel, kind=name)
+        values = {"order": kind.order, "patience_ms": kind.patience_ms, "enabled": True}
+        loading.write(policy, values)
+    for policy in stored.values():
+        loading.remove(policy)
 
 
 def _load_aliases(file: CatalogueFile, loading: _Loading) -> None:

@@ -23,6 +23,8 @@ SELECT jsonb_build_object(
                FROM gateway_cataloguemodel m WHERE m.enabled),
   'routes', (SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY r.channel, r.kind, r.position), '[]')
                FROM gateway_kindroute r WHERE r.enabled),
+  'policies', (SELECT coalesce(jsonb_agg(to_jsonb(p)), '[]') FROM gateway_kindpolicy p
+                WHERE p.enabled),
   'aliases', (SELECT coalesce(jsonb_object_agg(a.name, a.target), '{}') FROM gateway_alias a
                WHERE a.enabled))::text
 """
@@ -62,10 +64,11 @@ class Deprecation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Resolution(msgspec.Struct, frozen=True, kw_only=True):
-    """What a name leads to today: at least one route, the first preferred.
+    """What a name leads to today: at least one route, the first preferred if `order` is `listed`.
 
     `asked` is the name the caller used; `kind` the kind it stands for, or the operation where a
-    model was named.
+    model was named. `order` is one of `file.ORDERS`; `patience_ms` is how long a route may be
+    silent while another is left, 0 for what is usual.
     """
 
     asked: str
@@ -73,6 +76,8 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True):
     channel: str
     routes: tuple[Route, ...]
     deprecation: Deprecation | None
+    order: str = "listed"
+    patience_ms: int = 0
 
     def deprecation_header(self) -> str:
         """Give the value of a Deprecation header, empty if nothing is deprecated.
@@ -111,10 +116,21 @@ class _RouteRow(msgspec.Struct, frozen=True):
     weight: int
 
 
+class _PolicyRow(msgspec.Struct, frozen=True):
+    channel: str = ""
+    kind: str = ""
+    order: str = "listed"
+    patience_ms: int = 0
+
+
+_AS_LISTED = _PolicyRow()
+
+
 class _Document(msgspec.Struct, frozen=True):
     today: date
     models: list[Model]
     routes: list[_RouteRow]
+    policies: list[_PolicyRow]
     aliases: dict[str, str]
 
 
@@ -210,6 +226,7 @@ class _Builder:
         self._routes: dict[str, dict[str, list[_RouteRow]]] = {}
         for row in document.routes:
             self._routes.setdefault(row.channel, {}).setdefault(row.kind, []).append(row)
+        self._policies = {(row.channel, row.kind): row for row in document.policies}
 
     def table(self, channel: str) -> ChannelTable:
         """Work out one channel."""
@@ -219,7 +236,10 @@ class _Builder:
                 named = [(self._models.get(row.model_id), row.weight) for row in rows]
                 resolution = self._resolution(kind, kind, channel, named)
                 if resolution is not None:
-                    kinds[kind] = resolution
+                    policy = self._policies.get((source, kind), _AS_LISTED)
+                    kinds[kind] = msgspec.structs.replace(
+                        resolution, order=policy.order, patience_ms=policy.patience_ms
+                    )
         names: dict[str, Resolution] = {}
         by_key: dict[str, Resolution] = {}
         for model in self._models.values():

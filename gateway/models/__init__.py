@@ -6,6 +6,7 @@ from gateway.models.catalogue import (
     CatalogueChange,
     CatalogueModel,
     CatalogueRevision,
+    KindPolicy,
     KindRoute,
 )
 
@@ -15,5 +16,6 @@ __all__ = [
     "CatalogueChange",
     "CatalogueModel",
     "CatalogueRevision",
+    "KindPolicy",
     "KindRoute",
 ]

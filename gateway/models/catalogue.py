@@ -5,8 +5,11 @@ Every change moves `CatalogueRevision` by trigger, so that running processes not
 """
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
+
+from gateway.catalogue.file import MOST_PATIENCE_MS
 
 
 class CatalogueRow(models.Model):
@@ -116,6 +119,52 @@ class KindRoute(CatalogueRow):
         other = others.select_related("model").first()
         if other is not None and other.model.operation != self.model.operation:
             raise ValidationError({"model": f"{self.kind} is for {other.model.operation}."})
+
+
+class KindPolicy(CatalogueRow):
+    """How a kind's own routes in a channel are chosen among; without a row, as they are listed."""
+
+    class Order(models.TextChoices):
+        """Which route is tried first; the others follow when it fails."""
+
+        LISTED = "listed", "as listed"
+        WEIGHTED = "weighted", "at random, by weight"
+        CHEAPEST = "cheapest", "the cheapest for the request"
+        FASTEST = "fastest", "the one that was fastest lately"
+
+    channel = models.TextField(choices=KindRoute.Channel)
+    kind = models.TextField()
+    order = models.TextField(choices=Order, default=Order.LISTED)
+    patience_ms = models.PositiveIntegerField(
+        "patience (ms)",
+        default=0,
+        validators=[MaxValueValidator(MOST_PATIENCE_MS)],
+        help_text="How long a route may be silent before its first byte while another is left; "
+        "0 for what is usual.",
+    )
+
+    class Meta:
+        verbose_name = "kind's policy"
+        verbose_name_plural = "kinds' policies"
+        constraints = [
+            models.UniqueConstraint(fields=["channel", "kind"], name="kind_policy_once"),
+            models.CheckConstraint(
+                condition=Q(channel__in=["stable", "experimental", "fast", "quality"]),
+                name="kind_policy_channel_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(order__in=["listed", "weighted", "cheapest", "fastest"]),
+                name="kind_policy_order_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.kind}"
+
+    def clean(self) -> None:
+        """Check that the kind has routes of its own in this channel."""
+        if not KindRoute.objects.filter(channel=self.channel, kind=self.kind).exists():
+            raise ValidationError({"kind": f"{self.kind} has no route in {self.channel}."})
 
 
 class Alias(CatalogueRow):

@@ -1,9 +1,14 @@
 """The upstreams, one pure file each: what we ask becomes their bytes, their bytes become answers.
 
-base.py          what a provider file defines, and what it takes and gives
-failures.py      what can go wrong upstream, as our callers see it
-openai_form.py   answers and errors in OpenAI's form, which others speak too
-chunk_stream.py  streams in OpenAI's chunk grammar, likewise
+base.py               what a provider file defines, and what it takes and gives
+failures.py           what can go wrong upstream, as our callers see it
+openai_form.py        answers and errors in OpenAI's form, which others speak too
+chunk_stream.py       streams in OpenAI's chunk grammar, likewise
+rewritten.py          both, of providers that add to OpenAI's form what callers must not see
+completion.py         writing OpenAI's form, for those that have another
+event_stream.py       reading server-sent events
+translated_stream.py  a stream of another grammar becoming OpenAI's
+embeddings_form.py    embeddings in OpenAI's form; gemini_ and openrouter_embeddings.py are mixed in
 
 A file that defines `PROVIDER` is found by itself. No I/O, no Django, no prices, no catalogue.
 """

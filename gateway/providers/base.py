@@ -1,11 +1,13 @@
 """What a provider file defines, and the forms it takes and gives. Pure: bytes in, bytes out."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 from msgspec import Struct
 
 from gateway.operations.chat import ChatRequest, ChatUsage
+from gateway.operations.embedding import EmbeddingRequest
+from gateway.operations.realtime import RealtimeRequest, RealtimeSecret
 from gateway.providers.failures import (
     UpstreamError,
     UpstreamFailure,
@@ -20,7 +22,10 @@ from gateway.providers.failures import (
 __all__ = [
     "ChatProvider",
     "ChatStream",
+    "EmbeddingProvider",
+    "EmbeddingReply",
     "Provider",
+    "RealtimeProvider",
     "Reply",
     "Target",
     "UpstreamAnswer",
@@ -34,6 +39,8 @@ __all__ = [
     "UpstreamResponse",
     "UpstreamTimeout",
     "UpstreamUnreachable",
+    "embeds",
+    "opens_realtime",
 ]
 
 
@@ -84,6 +91,18 @@ class Reply(Struct, frozen=True, kw_only=True):
     finish_reason: str
     model: str
     delivered: bool
+
+
+class EmbeddingReply(Struct, frozen=True, kw_only=True):
+    """A finished answer to a request for embeddings.
+
+    `body` is OpenAI-shaped JSON for the caller: as many vectors as there were inputs, in their
+    order, in the form that was asked for. `usage` is ours where the provider told none that can be
+    believed; its `source` says so.
+    """
+
+    body: bytes
+    usage: ChatUsage
 
 
 class UpstreamResponse(Protocol):
@@ -198,3 +217,40 @@ class ChatProvider(Provider, Protocol):
 
     def open_chat_stream(self, request: ChatRequest, target: Target) -> ChatStream:
         """Begin to read the stream that answers this request."""
+
+
+class EmbeddingProvider(Provider, Protocol):
+    """An upstream that turns texts into vectors (`embedding` is among its operations)."""
+
+    def unsupported_embedding(self, request: EmbeddingRequest) -> str | None:
+        """Name the field of the request that this provider cannot serve at all; None if it can."""
+
+    def build_embeddings(self, request: EmbeddingRequest, target: Target) -> UpstreamRequest:
+        """Write the provider's request; `request` is left as it is."""
+
+    def parse_embeddings(
+        self, request: EmbeddingRequest, target: Target, answer: UpstreamAnswer
+    ) -> EmbeddingReply:
+        """Read a finished answer. Raises: UpstreamFailure, also where vectors are missing."""
+
+
+class RealtimeProvider(Provider, Protocol):
+    """An upstream that clients talk to themselves, by a secret (`realtime` is among its
+    operations).
+    """
+
+    def build_realtime(self, request: RealtimeRequest, target: Target) -> UpstreamRequest:
+        """Write the request for a secret."""
+
+    def parse_realtime(self, answer: UpstreamAnswer) -> RealtimeSecret:
+        """Read the secret. Raises: UpstreamFailure."""
+
+
+def embeds(provider: Provider) -> TypeGuard[EmbeddingProvider]:
+    """Tell whether a provider serves embeddings."""
+    return "embedding" in provider.operations
+
+
+def opens_realtime(provider: Provider) -> TypeGuard[RealtimeProvider]:
+    """Tell whether a provider gives secrets for realtime sessions."""
+    return "realtime" in provider.operations

@@ -31,7 +31,7 @@ from gateway.providers.openai_form import (
 MAX_EVENT_BYTES = 1024 * 1024
 _UNKNOWN_SHAPE = b"\r"
 """Matches nothing: no event with a CR is taken for known."""
-_TEXT_FIELDS = (b'"content":"', b'"arguments":"')
+_TEXT_FIELDS = (b'"content":"', b'"arguments":"', b'"reasoning_content":"')
 _STRING_REST = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+')
 _BYTES_PER_TOKEN = 4
 _BULK_ATTEMPTS = 4
@@ -46,6 +46,7 @@ class _Delta(Struct):
     content: Any = None
     refusal: Any = None
     reasoning_content: Any = None
+    reasoning: Any = None
     tool_calls: Any = None
     function_call: Any = None
     audio: Any = None
@@ -56,7 +57,9 @@ class _Choice(Struct):
     finish_reason: Any = None
 
 
-class _Chunk(Struct):
+class Chunk(Struct):
+    """One chunk, as far as it is counted and judged."""
+
     id: Any = ""
     created: Any = 0
     model: Any = ""
@@ -65,7 +68,7 @@ class _Chunk(Struct):
     error: Raw = NO_RAW
 
 
-_CHUNK = msgspec.json.Decoder(_Chunk)
+_CHUNK = msgspec.json.Decoder(Chunk)
 
 
 class ChunkStream:
@@ -74,6 +77,8 @@ class ChunkStream:
     `hosts` are the provider's, kept out of messages. With log probabilities the shape of an event
     says nothing of the length of its text: `measures_text` False counts events only.
     """
+
+    _usage_of = staticmethod(read_usage)
 
     def __init__(
         self, *, wants_usage: bool, hosts: tuple[str, ...], measures_text: bool = True
@@ -103,8 +108,8 @@ class ChunkStream:
         """Take what was read; give what may be relayed now."""
         if self.finished or self.failure is not None:
             return b""
-        if not self._tail and not self._held_return and self._is_bulk(data):
-            return data
+        if not self._tail and not self._held_return and (known := self._bulk(data)):
+            return known
         if self._held_return or b"\r" in data:
             data = self._with_line_feeds(data)
         seam = self._tail.endswith(b"\n") and data.startswith(b"\n")
@@ -133,25 +138,25 @@ class ChunkStream:
             return ending
         return usage_event(self._usage_form(usage), charge_ucr) + ending
 
-    def _is_bulk(self, data: bytes) -> bool:
-        """Count whole events of the known shape; False, and nothing counted, if anything differs.
+    def _bulk(self, data: bytes) -> bytes:
+        """Count and relay whole events of the known shape; nothing of both if anything differs.
 
         JSON strings hold no raw line ends, so the number of line feeds proves that every event is
         framed by the template. What a provider puts between the quotes is its own affair.
         """
         if not data.startswith(self._prefix) or not data.endswith(self._suffix):
-            return False
+            return b""
         events = data.count(self._joint) + 1
         text_bytes = len(data) - events * len(self._joint)
         if text_bytes < 0 or data.count(b"\n") != 2 * events or len(data) > MAX_EVENT_BYTES:
-            return False
+            return b""
         if b"\r" in data or not _is_utf8(data):
-            return False
+            return b""
         if b"\\" in data:
             text_bytes -= 3 * data.count(b"\\u")  # six bytes stand for at most three
         self._events += events
         self._text_bytes += text_bytes
-        return True
+        return data
 
     def _with_line_feeds(self, data: bytes) -> bytes:
         """Make all line ends LF; a CR at the very end waits for what follows it."""
@@ -183,9 +188,8 @@ class ChunkStream:
             if attempts and data.startswith(self._prefix, start):
                 attempts -= 1
                 end = data.rfind(self._suffix, start) + len(self._suffix)
-                run = data[start:end]
-                if self._is_bulk(run):
-                    relayed.append(run)
+                if known := self._bulk(data[start:end]):
+                    relayed.append(known)
                     start = end
                     continue
             end = data.find(b"\n\n", start) + 2
@@ -202,8 +206,8 @@ class ChunkStream:
         if not payload:
             return b""
         event = b"data: " + payload + b"\n\n"
-        if name != b"error" and self._is_bulk(event):
-            return event
+        if name != b"error" and (known := self._bulk(event)):
+            return known
         if payload.strip() == b"[DONE]":
             self.finished = True
             return b""
@@ -213,14 +217,14 @@ class ChunkStream:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return self._fail(UpstreamInvalid("The provider sent an event that cannot be read."))
         if name == b"error" or bytes(chunk.error) != b"null":
-            return self._fail(_failure_of(payload, self._hosts))
+            return self._fail(self._failure(payload))
         return self._take_chunk(chunk, payload)
 
-    def _take_chunk(self, chunk: _Chunk, payload: bytes) -> bytes:
+    def _take_chunk(self, chunk: Chunk, payload: bytes) -> bytes:
         if not self._named:
             self._named = True
             self._head.update(id=chunk.id, created=chunk.created, model=chunk.model)
-        usage = read_usage(chunk.usage)
+        usage = self._usage_of(chunk.usage)
         if usage is not None:
             self.usage = usage
         if not chunk.choices:
@@ -232,11 +236,11 @@ class ChunkStream:
         self._count(chunk, payload)
         return b"data: " + payload + b"\n\n"
 
-    def _count(self, chunk: _Chunk, payload: bytes) -> None:
+    def _count(self, chunk: Chunk, payload: bytes) -> None:
         """Count a decoded chunk, and learn its shape if plain text is all there is to it."""
         ends = False
         for choice in chunk.choices or ():
-            if choice.finish_reason is not None:
+            if choice.finish_reason:
                 self.finish_reason = finish_word(choice.finish_reason)
                 ends = True
             text_bytes = _output_bytes(choice.delta)
@@ -247,19 +251,24 @@ class ChunkStream:
             self._learn(payload)
 
     def _learn(self, payload: bytes) -> None:
-        for field in _TEXT_FIELDS:
-            start = payload.find(field) + len(field)
-            rest = _STRING_REST.match(payload, start)
-            if payload.count(field) == 1 and rest is not None and rest.end() > start:
-                self._prefix = b"data: " + payload[:start]
-                self._suffix = payload[rest.end() :] + b"\n\n"
-                self._joint = self._suffix + self._prefix
-                return
+        split = split_at_text(payload)
+        if split is not None:
+            self._prefix, self._suffix = split
+            self._joint = self._suffix + self._prefix
 
     def _fail(self, failure: UpstreamFailure) -> bytes:
         self.failure = failure
         self._tail.clear()
         return b""
+
+    def _failure(self, payload: bytes) -> UpstreamFailure:
+        """Read an error from inside the stream; its words tell the status it would have had."""
+        words = read_error(payload)
+        if words.quota or words.kind in _RATE_WORDS:
+            return failure_for(429, {}, words, hosts=self._hosts)
+        if words.kind in _BAD_REQUEST_WORDS:
+            return failure_for(400, {}, words, hosts=self._hosts)
+        return failure_for(500, {}, ErrorWords(), hosts=self._hosts)
 
     def _usage_form(self, usage: ChatUsage) -> dict[str, Any]:
         """Give the provider's own usage chunk if it says the same, else one of ours."""
@@ -267,6 +276,19 @@ class ChunkStream:
             chunk: dict[str, Any] = msgspec.json.decode(self._usage_chunk)
             return chunk
         return {**self._head, "choices": [], "usage": usage_form(usage)}
+
+
+def split_at_text(payload: bytes) -> tuple[bytes, bytes] | None:
+    """Split a chunk around the one text in it, its quotes kept; None unless there is just one.
+
+    Returns: the event up to the text, and from it to the event's end.
+    """
+    for field in _TEXT_FIELDS:
+        start = payload.find(field) + len(field)
+        rest = _STRING_REST.match(payload, start)
+        if payload.count(field) == 1 and rest is not None and rest.end() > start:
+            return b"data: " + payload[:start], payload[rest.end() :] + b"\n\n"
+    return None
 
 
 def _fields(block: bytes) -> tuple[bytes, bytes]:
@@ -301,17 +323,7 @@ def _output_bytes(delta: _Delta | None) -> int:
     return (
         text_bytes_of(delta.content)
         + text_bytes_of(delta.refusal)
-        + text_bytes_of(delta.reasoning_content)
+        + (text_bytes_of(delta.reasoning_content) or text_bytes_of(delta.reasoning))
         + call_bytes(delta.function_call, delta.tool_calls)
         + sound_bytes(delta.audio)
     )
-
-
-def _failure_of(payload: bytes, hosts: tuple[str, ...]) -> UpstreamFailure:
-    """Read an error that came inside the stream; its words tell the status it would have had."""
-    words = read_error(payload)
-    if words.quota or words.kind in _RATE_WORDS:
-        return failure_for(429, {}, words, hosts=hosts)
-    if words.kind in _BAD_REQUEST_WORDS:
-        return failure_for(400, {}, words, hosts=hosts)
-    return failure_for(500, {}, ErrorWords(), hosts=hosts)

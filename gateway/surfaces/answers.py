@@ -9,6 +9,7 @@ SECURITY = ((b"x-content-type-options", b"nosniff"),)
 EXPOSED = ", ".join(
     (
         "X-Request-Id",
+        "Request-Id",
         "X-RateLimit-Limit",
         "X-RateLimit-Remaining",
         "X-RateLimit-Reset",
@@ -18,25 +19,35 @@ EXPOSED = ", ".join(
         "X-Credits-Remaining",
         "X-Gateway-Overhead-Ms",
         "X-Studio-Upstream",
+        "X-Studio-Attempts",
         "Deprecation",
         "Idempotent-Replayed",
     )
 )
-_STAINLESS = ("arch", "async", "lang", "os", "package-version", "retry-count", "runtime")
+_STAINLESS = (
+    *("arch", "async", "helper", "helper-method", "lang", "os", "package-version"),
+    *("retry-count", "runtime", "runtime-version", "stream-helper", "timeout"),
+)
 _ALLOWED_HEADERS = (
+    "anthropic-beta",
+    "anthropic-dangerous-direct-browser-access",
+    "anthropic-version",
     "authorization",
     "content-type",
     "idempotency-key",
     "prefer",
+    "x-api-key",
     "x-app-id",
     "x-app-key",
     "x-model-channel",
     "x-session-token",
     "x-user-id",
     *(f"x-user-{provider}-key" for provider in known_providers()),
-    *(f"x-stainless-{word}" for word in (*_STAINLESS, "runtime-version", "timeout")),
+    *(f"x-stainless-{word}" for word in _STAINLESS),
 )
-"""What browsers may send us; the last row is what OpenAI's JavaScript SDK adds of its own."""
+"""What browsers may send us; the rows of `anthropic-` and the last are what the JavaScript SDKs of
+Anthropic and OpenAI add of their own.
+"""
 PREFLIGHT = (
     (b"access-control-allow-methods", b"GET, POST, PUT, PATCH, DELETE, OPTIONS"),
     (b"access-control-allow-headers", ", ".join(_ALLOWED_HEADERS).encode()),
@@ -44,6 +55,14 @@ PREFLIGHT = (
 )
 
 Headers = list[tuple[bytes, bytes]]
+
+
+def id_headers(request_id: str, surface: str | None) -> Headers:
+    """Name the request; Anthropic's clients look for its id under a name of their own."""
+    headers = [(b"x-request-id", request_id.encode())]
+    if surface == "messages":
+        headers.append((b"request-id", request_id.encode()))
+    return headers
 
 
 def limit_headers(admission: Admission) -> Headers:

@@ -100,6 +100,7 @@ async def serve_chat(request: Request, read: Reader) -> Answer | None:
             claim=claim,
             started_s=request.started,
             user_keys=request.user_keys,
+            client_left=request.wait_for_disconnect,
         )
         if spoken.chat.stream:
             await _stream(request, task, spoken.open_stream())
@@ -197,6 +198,7 @@ def _answer(request: Request, answer: ChatAnswer, spoken: Spoken) -> Answer:
         overhead_ms=answer.overhead_ms,
     )
     _say_upstream(request, headers, sandbox=answer.sandbox, deprecation=answer.deprecation)
+    _say_attempts(headers, answer.attempts)
     return Answer(body=spoken.write(answer.body), headers=headers)
 
 
@@ -209,9 +211,14 @@ def _stream_headers(request: Request, relay: ChatRelay) -> Headers:
         (b"x-accel-buffering", b"no"),
         (b"x-credits-held", credits_text(held.held_ucr).encode()),
     ]
-    sandbox = held.priced.upstream.sandbox
-    _say_upstream(request, headers, sandbox=sandbox, deprecation=held.deprecation)
+    _say_upstream(request, headers, sandbox=held.sandbox, deprecation=held.deprecation)
+    _say_attempts(headers, relay.attempts)
     return headers
+
+
+def _say_attempts(headers: Headers, attempts: int) -> None:
+    if attempts > 1:
+        headers.append((b"x-studio-attempts", b"%d" % attempts))
 
 
 def _say_upstream(request: Request, headers: Headers, *, sandbox: bool, deprecation: str) -> None:

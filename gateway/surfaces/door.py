@@ -75,6 +75,7 @@ class Request:
         "origin",
         "path",
         "peer",
+        "query",
         "raw_headers",
         "runtime",
         "started",
@@ -88,6 +89,7 @@ class Request:
         self.id: str = new_id_text()
         self.method: str = scope["method"]
         self.path: str = scope["path"]
+        self.query: bytes = scope["query_string"]
         self.raw_headers: list[tuple[bytes, bytes]] = scope["headers"]
         self.headers: dict[bytes, bytes] = dict(self.raw_headers)
         self.origin = self.headers.get(b"origin")
@@ -156,7 +158,7 @@ class Request:
     def common_headers(self) -> answers.Headers:
         """Give the headers of every answer: id, limits, security, origin."""
         return [
-            (b"x-request-id", self.id.encode()),
+            *answers.id_headers(self.id, self.surface),
             *self.common,
             *answers.SECURITY,
             *answers.origin_headers(self.origin, self.admitted),
@@ -208,7 +210,7 @@ async def _refuse(request: Request, error: GatewayError) -> None:
     await request.answer(
         Answer(
             status=status_of(error, request.surface),
-            body=render(error, request.surface),
+            body=render(error, request.surface, request.id),
             media_type=_JSON[1],
             headers=headers,
         )

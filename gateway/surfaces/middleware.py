@@ -76,12 +76,12 @@ class ApiDoor:
             ):
                 raise _foreign(response.status_code)
         except GatewayError as error:
-            response, code = _error_response(error, surface), error.code
+            response, code = _error_response(request, error), error.code
         except Exception:
             # As on the fast door: the caller gets the envelope, the log the traceback.
             logger.exception("request %s failed", request.studio_id)
             bug = GatewayError("Internal server error")
-            response, code = _error_response(bug, surface), bug.code
+            response, code = _error_response(request, bug), bug.code
         finally:
             if request.admitted is not None:
                 request.runtime.gate.leave(request.admitted.caller, request.studio_id)
@@ -89,14 +89,13 @@ class ApiDoor:
         request.runtime.access_log.write(_line(request, surface, response, code, started_s))
         return response
 
-    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+    def process_exception(self, request: ApiRequest, exception: Exception) -> HttpResponse | None:
         """Turn what a view raised into the surface's envelope; Django calls this before its own
         error pages.
         """
-        surface = surface_of(request.path)
-        if surface is None:
+        if surface_of(request.path) is None:
             return None
-        return _error_response(_translate(exception, request), surface)
+        return _error_response(request, _translate(exception, request))
 
     async def _serve(self, request: ApiRequest, limits: answers.Headers) -> HttpResponseBase:
         if request.path in PUBLIC:
@@ -120,9 +119,9 @@ class ApiDoor:
     def _finish(
         self, request: ApiRequest, response: HttpResponseBase, limits: answers.Headers
     ) -> None:
-        response["x-request-id"] = request.studio_id
+        ids = answers.id_headers(request.studio_id, surface_of(request.path))
         allowed = answers.origin_headers(_origin(request), request.admitted)
-        for name, value in (*limits, *allowed):
+        for name, value in (*ids, *limits, *allowed):
             response[name.decode()] = value.decode("latin-1")
         response["x-content-type-options"] = "nosniff"
 
@@ -176,9 +175,13 @@ def _translate(exception: Exception, request: HttpRequest) -> GatewayError:
     return GatewayError("Internal server error")
 
 
-def _error_response(error: GatewayError, surface: str) -> HttpResponse:
+def _error_response(request: ApiRequest, error: GatewayError) -> HttpResponse:
+    surface = surface_of(request.path)
+    assert surface is not None, "only API requests come here"
     response = HttpResponse(
-        render(error, surface), status=status_of(error, surface), content_type="application/json"
+        render(error, surface, request.studio_id),
+        status=status_of(error, surface),
+        content_type="application/json",
     )
     for name, value in error.headers.items():
         response[name] = value

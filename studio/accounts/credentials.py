@@ -29,7 +29,9 @@ Kind = Literal["session", "app_key", "static_key", "jwt"]
 SESSION_PREFIX = "gws_"
 LONGEST_CREDENTIAL_BYTES = 8192
 
-_HEADERS = frozenset((b"x-session-token", b"x-app-key", b"authorization"))
+_KEY_HEADERS = (b"x-app-key", b"x-api-key")
+"""The second is what Anthropic's clients call it."""
+_HEADERS = frozenset((b"x-session-token", *_KEY_HEADERS, b"authorization"))
 _LENGTHS = frozenset(len(name) for name in _HEADERS)
 _PRINTABLE = re.compile(rb"[\x20-\x7e\t]*")
 _SESSION = re.compile(SESSION_PREFIX + r"[0-9A-Za-z_-]{43}")
@@ -54,7 +56,8 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_credential(headers: Iterable[tuple[bytes, bytes]]) -> Credential:
-    """Read `x-session-token`, `x-app-key` and `Authorization: Bearer`, in this order of precedence.
+    """Read `x-session-token`, `x-app-key`, `x-api-key`, `Authorization: Bearer`, in this order of
+    precedence.
 
     Raises: CredentialRequired, InvalidAppKey, InvalidSession, InvalidToken (401),
     MalformedCredential (400).
@@ -63,12 +66,11 @@ def read_credential(headers: Iterable[tuple[bytes, bytes]]) -> Credential:
     found: list[Credential] = []
     if value := values.get(b"x-session-token"):
         found.append(_session(value))
-    if value := values.get(b"x-app-key"):
-        found.append(_app_key(value))
+    for header in _KEY_HEADERS:
+        if value := values.get(header):
+            _add(found, _app_key(value))
     if value := values.get(b"authorization"):
-        bearer = _bearer(value)
-        if all(bearer.digest != credential.digest for credential in found):
-            found.append(bearer)
+        _add(found, _bearer(value))
     if not found:
         raise CredentialRequired
     return found[0] if len(found) == 1 else _together(found)
@@ -100,6 +102,12 @@ def _auth_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, str]:
             raise MalformedCredential(f"The header {text} must be printable ASCII.")
         found[header] = value.decode("ascii").strip(" \t")
     return found
+
+
+def _add(found: list[Credential], credential: Credential) -> None:
+    """Keep a credential unless the same one was shown under another name."""
+    if all(credential.digest != other.digest for other in found):
+        found.append(credential)
 
 
 def _session(token: str) -> Credential:

@@ -20,7 +20,8 @@ from studio.core.errors import InvalidRequest
 pytestmark = pytest.mark.django_db
 Identify = Callable[..., Caller]
 SECOND = dt.timedelta(seconds=1)
-USUAL = ("chat", "models", "images", "audio", "jobs", "credits:read", "analytics:read")
+CLIENT = ("chat", "models", "images", "audio", "jobs", "realtime")
+USUAL = (*CLIENT, "credits:read", "analytics:read")
 
 
 def _base62(number: int, length: int) -> str:

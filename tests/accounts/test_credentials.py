@@ -23,6 +23,7 @@ SESSION = "gws_" + "aZ09_-" * 7 + "x"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln"
 K, S, J = KEY.encode(), SESSION.encode(), JWT.encode()
 APP, SES, AUTH = b"x-app-key", b"x-session-token", b"authorization"
+API = b"x-api-key"
 NOISE = [(b"host", b"studio.example"), (b"content-type", b"application/json"), (b"x-app-id", b"a")]
 
 Pairs = list[tuple[bytes, bytes]]
@@ -44,8 +45,14 @@ Pairs = list[tuple[bytes, bytes]]
         ([(APP, b""), (AUTH, b"Bearer " + J)], "jwt", JWT),
         ([(APP, K), (AUTH, b"Bearer " + K)], "app_key", KEY),
         ([(SES, S), (AUTH, b"Bearer " + S)], "session", SESSION),
+        ([(API, K)], "app_key", KEY),
+        ([(b"X-Api-Key", b" " + PUBLISHABLE.encode())], "app_key", PUBLISHABLE),
+        ([(API, K), (APP, K)], "app_key", KEY),
+        ([(API, K), (AUTH, b"Bearer " + K)], "app_key", KEY),
+        ([(API, K), (APP, K), (AUTH, b"Bearer " + K)], "app_key", KEY),
+        ([(API, b""), (APP, K)], "app_key", KEY),
     ],
-    ids=[f"case-{number}" for number in range(13)],  # keys are random, workers must agree on names
+    ids=[f"case-{number}" for number in range(19)],  # keys are random, workers must agree on names
 )
 def test_one_credential_is_read(pairs: Pairs, kind: str, token: str) -> None:
     credential = read_credential(NOISE + pairs)
@@ -54,7 +61,11 @@ def test_one_credential_is_read(pairs: Pairs, kind: str, token: str) -> None:
 
 def test_static_key_is_recognised_before_any_shape(settings: Settings) -> None:
     settings.APP_KEY = "three.part.key"
-    for pairs in ([(APP, b"three.part.key")], [(AUTH, b"Bearer three.part.key")]):
+    for pairs in (
+        [(APP, b"three.part.key")],
+        [(API, b"three.part.key")],
+        [(AUTH, b"Bearer three.part.key")],
+    ):
         credential = read_credential(pairs)
         assert (credential.kind, credential.token) == ("static_key", "three.part.key")
 
@@ -77,8 +88,16 @@ def test_two_credentials_are_both_kept_under_a_digest_of_their_own() -> None:
     assert credential.digest not in digests
 
 
+def test_two_keys_under_two_names_are_both_kept() -> None:
+    credential = read_credential([(API, K), (APP, OTHER_KEY.encode())])
+    assert credential.token == OTHER_KEY
+    assert [(other.kind, other.token) for other in credential.others] == [("app_key", KEY)]
+    swapped = read_credential([(APP, K), (API, OTHER_KEY.encode())])
+    assert len({credential.digest, swapped.digest, credential_digest("app_key", KEY)}) == 3
+
+
 def test_order_of_headers_does_not_matter() -> None:
-    pairs = [(AUTH, b"Bearer " + J), (APP, K)]
+    pairs = [(AUTH, b"Bearer " + J), (API, K), (APP, OTHER_KEY.encode())]
     assert read_credential(pairs) == read_credential(pairs[::-1])
 
 
@@ -96,6 +115,7 @@ CORPUS: list[tuple[Pairs, type[GatewayError]]] = [
     # nothing of ours
     ([], CredentialRequired),
     ([(APP, b"")], CredentialRequired),
+    ([(API, b" ")], CredentialRequired),
     ([(APP, b"  \t ")], CredentialRequired),
     ([(AUTH, b"")], CredentialRequired),
     ([(AUTH, b"Bearer")], CredentialRequired),
@@ -117,6 +137,8 @@ CORPUS: list[tuple[Pairs, type[GatewayError]]] = [
     ([(APP, K), (APP, OTHER_KEY.encode())], MalformedCredential),
     ([(APP, b""), (APP, K)], MalformedCredential),
     ([(APP, K), (b"X-APP-KEY", K)], MalformedCredential),
+    ([(API, K), (API, K)], MalformedCredential),
+    ([(API, K), (b"X-API-KEY", OTHER_KEY.encode())], MalformedCredential),
     ([(SES, S), (SES, S)], MalformedCredential),
     ([(AUTH, b"Bearer " + K), (AUTH, b"Bearer " + K)], MalformedCredential),
     ([(AUTH, b"Bearer " + K), (AUTH, b"Basic eA==")], MalformedCredential),
@@ -126,6 +148,9 @@ CORPUS: list[tuple[Pairs, type[GatewayError]]] = [
     ([(b"x-app_key", K)], MalformedCredential),
     ([(b"x_app-key", K)], MalformedCredential),
     ([(b"X_APP_KEY", K)], MalformedCredential),
+    ([(b"x_api_key", K)], MalformedCredential),
+    ([(API, K), (b"x-api_key", K)], MalformedCredential),
+    ([(APP, K), (b"x_api_key", b"")], MalformedCredential),
     ([(b"x_session_token", S)], MalformedCredential),
     ([(b"x-session_token", S)], MalformedCredential),
     ([(APP, K), (b"x_app_key", K)], MalformedCredential),
@@ -144,12 +169,20 @@ CORPUS: list[tuple[Pairs, type[GatewayError]]] = [
     ([(AUTH, b"Bearer \xc2\xa0" + K)], MalformedCredential),
     # too long
     ([(APP, b"a" * 8193)], MalformedCredential),
+    ([(API, b"a" * 8193)], MalformedCredential),
+    ([(API, K + b"\n")], MalformedCredential),
     ([(APP, b"a" * 100_000)], MalformedCredential),
     ([(SES, b"gws_" + b"a" * 8190)], MalformedCredential),
     ([(AUTH, b"Bearer " + b"a" * 8190)], MalformedCredential),
     ([(AUTH, b"Bearer" + b" " * 8190 + K)], MalformedCredential),
     # not the shape of an app key
     ([(APP, b"YOUR_APP_KEY")], InvalidAppKey),
+    ([(API, b"sk-ant-api03-0123456789abcdef")], InvalidAppKey),
+    ([(API, b"Bearer " + K)], InvalidAppKey),
+    ([(API, S)], InvalidAppKey),
+    ([(API, J)], InvalidAppKey),
+    ([(API, K), (APP, b"YOUR_APP_KEY")], InvalidAppKey),
+    ([(API, b"YOUR_API_KEY"), (AUTH, b"Bearer " + K)], InvalidAppKey),
     ([(APP, b"sk-proj-0123456789abcdef")], InvalidAppKey),
     ([(APP, _crc_off(KEY))], InvalidAppKey),
     ([(APP, K[:-1])], InvalidAppKey),

@@ -72,6 +72,7 @@ def test_global_token_pays_from_the_default_workspace(identify: Identify) -> Non
         "images",
         "audio",
         "jobs",
+        "realtime",
         "credits:read",
         "analytics:read",
     )

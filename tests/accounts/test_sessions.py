@@ -228,7 +228,7 @@ def test_publishable_keys_session_may_do_what_clients_need(
     issued = services.create_app_key(workspace_id=workspace.pk, publishable=True)
     opened = services.open_session(identify(x_app_key=issued.token), channel="stable")
     session = identify(x_session_token=opened.token)
-    assert session.scopes == ("chat", "models", "images", "audio", "jobs")
+    assert session.scopes == ("chat", "models", "images", "audio", "jobs", "realtime")
     assert (session.publishable, session.request_limit) == (False, 600)
 
 

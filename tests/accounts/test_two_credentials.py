@@ -34,6 +34,22 @@ def test_two_keys_of_one_workspace_differ(
     with pytest.raises(CredentialsDiffer) as refusal:
         identify(x_app_key=app_key.token, authorization=f"Bearer {other.token}")
     assert refusal.value.status == 401
+    for headers in (
+        {"x_api_key": app_key.token, "x_app_key": other.token},
+        {"x_api_key": other.token, "authorization": f"Bearer {app_key.token}"},
+    ):
+        with pytest.raises(CredentialsDiffer):
+            identify(**headers)
+
+
+def test_a_key_is_the_same_caller_under_either_name(
+    app_key: services.IssuedKey, session: str, identify: Identify
+) -> None:
+    caller = identify(x_app_key=app_key.token)
+    assert identify(x_api_key=app_key.token) == caller
+    assert identify(x_api_key=app_key.token, x_app_key=app_key.token) == caller
+    beside = identify(x_api_key=app_key.token, x_session_token=session)
+    assert beside == identify(x_session_token=session)
 
 
 def test_session_beside_another_workspaces_key_is_refused(session: str, identify: Identify) -> None:

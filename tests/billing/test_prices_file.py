@@ -15,6 +15,11 @@ usd = { input = "4", output = "20" }
 source = "somewhere"
 as_of = 2026-11-21
 """
+EMBEDDING = ENTRY.replace("chat", "embedding").replace('"4", output = "20"', '"0.02"')
+SESSION = (
+    ENTRY.replace("chat", "realtime").replace('input = "4", output = "20"', 'session = "5.76"')
+    + "per = 1\n"
+)
 
 
 def test_dollars_become_exact_micro_credits() -> None:
@@ -35,7 +40,10 @@ def test_the_shipped_file_names_a_source_and_a_day_for_every_price() -> None:
     rows = read_price_file()
     assert all(row.source and row.as_of.year >= 2026 for row in rows)
     assert all(row.list_ucr == row.cost_ucr for row in rows)
-    assert {row.meter for row in rows} == {"input", "cached_input", "cache_write", "output"}
+    chat = {row.meter for row in rows if row.operation == "chat"}
+    assert chat == {"input", "cached_input", "cache_write", "output"}
+    others = {(row.operation, row.meter) for row in rows if row.operation != "chat"}
+    assert others == {("embedding", "input"), ("realtime", "session")}
 
 
 def test_a_cost_of_its_own_stands_beside_the_price(tmp_path: Path) -> None:
@@ -55,7 +63,11 @@ def test_a_cost_of_its_own_stands_beside_the_price(tmp_path: Path) -> None:
         (ENTRY.replace("input", "inptu"), "needs a price for input"),
         (ENTRY.replace('"20"', '"20", audio = "1"'), "no meter 'audio'"),
         (ENTRY + "per = 1\n", "priced per 1000000"),
-        (ENTRY + 'options = { size = "big" }\n', "no other option"),
+        (ENTRY + 'options = { size = "big" }\n', "no other option than above_input_tokens"),
+        (EMBEDDING.replace("input", "output"), "embedding needs a price for input"),
+        (EMBEDDING.replace('"0.02"', '"0.02", output = "1"'), "no meter 'output'"),
+        (EMBEDDING + "options = { above_input_tokens = 1 }\n", "no other option than none"),
+        (SESSION.replace("per = 1\n", ""), "priced per 1$"),
         (ENTRY + 'cost_usd = { audio = "1" }\n', "a cost without a price: audio"),
         (ENTRY + 'colour = "red"\n', "colour"),
         (ENTRY.replace('source = "somewhere"\n', ""), "source"),

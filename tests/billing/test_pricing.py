@@ -235,3 +235,47 @@ def test_a_model_without_a_price_has_none(book: PriceBookSnapshot) -> None:
 def test_a_model_priced_for_input_only_has_no_price() -> None:
     rows = [row for row in read_price_file() if row.model == "gpt-5" and row.meter == "input"]
     assert snapshot_of(1, rows).chat("openai", "gpt-5") is None
+
+
+@pytest.mark.parametrize(
+    ("model", "tokens", "markup_bp", "amounts_ucr"),
+    [
+        ("text-embedding-3-small", 8, 2000, (192, 160)),
+        ("text-embedding-3-small", 1, 0, (20, 20)),
+        ("text-embedding-3-large", 1, 5000, (195, 130)),
+        ("text-embedding-ada-002", 300_000, 2000, (36_000_000, 30_000_000)),
+    ],
+)
+def test_embeddings_are_charged_and_cost_their_input(
+    book: PriceBookSnapshot, model: str, tokens: int, markup_bp: int, amounts_ucr: tuple[int, int]
+) -> None:
+    price = book.price("embedding", "openai", model)
+    assert price is not None
+    usage = Usage(input_tokens=tokens, output_tokens=0)
+    assert (price.charge_ucr(usage, markup_bp), price.cost_ucr(usage)) == amounts_ucr
+
+
+@pytest.mark.parametrize(
+    ("model", "markup_bp", "charge_credits", "cost_credits"),
+    [
+        ("gpt-realtime-2.1", 0, 5760, 5760),
+        ("gpt-realtime-2.1", 2000, 6912, 5760),
+        ("gpt-realtime-2.1-mini", 5000, 2700, 1800),
+        ("gpt-realtime-2.1", 1, 5761, 5760),
+    ],
+)
+def test_a_realtime_session_costs_its_ceiling_in_whole_credits(
+    book: PriceBookSnapshot, model: str, markup_bp: int, charge_credits: int, cost_credits: int
+) -> None:
+    price = book.price("realtime", "openai", model)
+    assert price is not None
+    nothing = Usage(input_tokens=0, output_tokens=0)
+    assert price.charge_ucr(nothing, markup_bp) == charge_credits * 1_000_000
+    assert price.cost_ucr(nothing) == cost_credits * 1_000_000
+
+
+def test_a_price_is_for_one_operation_alone(book: PriceBookSnapshot) -> None:
+    assert book.price("chat", "openai", "text-embedding-3-small") is None
+    assert book.price("embedding", "openai", "gpt-5") is None
+    assert book.price("chat", "openai", "gpt-5") is book.chat("openai", "gpt-5")
+    assert book.price("realtime", "openai", "text-embedding-3-small") is None

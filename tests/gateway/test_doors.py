@@ -17,6 +17,8 @@ REQUIRED_TEXT = "Authentication required: provide Bearer token or x-app-key head
 UNKNOWN_PATHS = [
     "/v1/nothing",
     "/v1/chat/completions/nothing",
+    "/v1/responses/nothing",
+    "/v1/messages/batches",
     "/v1/images/generations",
     "/api/v1/llm/credits",
     "/api/image-studio/create",
@@ -50,6 +52,10 @@ def envelope_text(surface: str, error: Any) -> str:  # noqa: ANN401  a JSON bord
         text = error["error"]
     elif surface == "core":
         assert set(error["error"]) == {"type", "message", "code", "param"}
+        text = error["error"]["message"]
+    elif surface == "messages":
+        assert (set(error), error["type"]) == ({"type", "error", "request_id"}, "error")
+        assert set(error["error"]) == {"type", "message", "details"}
         text = error["error"]["message"]
     elif surface == "speech":
         assert set(error["error"]) == {"code", "message", "details"}

@@ -7,6 +7,15 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.gateway.conftest import CHAT, Payer
+from tests.gateway.message_bodies import body_of
+from tests.gateway.response_bodies import body_of as response_body_of
+
+_BODIES = {
+    "POST /v1/chat HTTP/1.1": json.dumps(CHAT),
+    "POST /v1/messages HTTP/1.1": body_of().decode(),
+    "POST /v1/responses HTTP/1.1": response_body_of().decode(),
+}
+_LINES = tuple(_BODIES)
 
 
 def exchange(url: str, request: bytes) -> bytes:
@@ -59,7 +68,7 @@ def raw(
 )
 def test_a_host_that_is_not_ours_is_400_at_both_doors(payer: Payer, host: str | None) -> None:
     key = f"x-app-key: {payer.key}"
-    for line in ("GET /v1/models HTTP/1.1", "POST /v1/validate HTTP/1.1"):
+    for line in ("GET /v1/models HTTP/1.1", "POST /v1/validate HTTP/1.1", *_LINES[1:]):
         status, _ = raw(payer.url, key, "content-length: 0", line=line, host=host)
         assert status == 400, line
 
@@ -123,19 +132,23 @@ def assert_refused(payer: Payer, line: str, headers: list[str]) -> None:
     "headers",
     [
         ["x_app_key: {key}"],
+        ["x_api_key: {key}"],
         ["x-app-key: {key}", "x-app-key: {key}"],
+        ["x-api-key: {key}", "x-api-key: {key}"],
         ["authorization: Bearer " + "A" * 100_000],
     ],
 )
 def test_an_ambiguous_credential_is_400_at_both_doors(payer: Payer, headers: list[str]) -> None:
-    assert_refused(payer, "GET /v1/models HTTP/1.1", headers)
-    assert_refused(payer, "POST /v1/chat HTTP/1.1", headers)
+    for line in ("GET /v1/models HTTP/1.1", *_LINES):
+        assert_refused(payer, line, headers)
 
 
 @pytest.mark.parametrize(
     "headers",
     [
         ["X-App_Key: {key}"],
+        ["X-Api_Key: {key}"],
+        ["x-app-key: {key}", "x_api_key: {key}"],
         ["x-app-key: {key}", "x_app_key: {key}"],
         ["x-app-key: {key}", "X-APP-KEY: other"],
         ["authorization: Bearer {key}", "authorization: Bearer {key}"],
@@ -145,7 +158,8 @@ def test_an_ambiguous_credential_is_400_at_both_doors(payer: Payer, headers: lis
     ],
 )
 def test_however_a_credential_is_ambiguous_it_is_400(payer: Payer, headers: list[str]) -> None:
-    assert_refused(payer, "POST /v1/chat HTTP/1.1", headers)
+    for line in _LINES:
+        assert_refused(payer, line, headers)
 
 
 @pytest.mark.parametrize(
@@ -163,14 +177,7 @@ def test_however_a_credential_is_ambiguous_it_is_400(payer: Payer, headers: list
 def test_requests_that_servers_might_read_differently_are_refused(
     payer: Payer, headers: list[str]
 ) -> None:
-    body = json.dumps(CHAT)
-    status, _ = raw(
-        payer.url,
-        f"x-app-key: {payer.key}",
-        *headers,
-        "",
-        body,
-        line="POST /v1/chat HTTP/1.1",
-    )
-    assert status in (0, 400, 413)
+    for line, body in _BODIES.items():
+        status, _ = raw(payer.url, f"x-app-key: {payer.key}", *headers, "", body, line=line)
+        assert status in (0, 400, 413), line
     assert payer.entries() == []

@@ -55,7 +55,9 @@ def assert_nothing_moved(payer: Payer) -> None:
     assert rows("SELECT id FROM gateway_call WHERE workspace_id = %s", payer.workspace_id) == []
 
 
-@pytest.mark.parametrize("path", ["/v1/chat", "/v1/chat/completions"])
+@pytest.mark.parametrize(
+    "path", ["/v1/chat", "/v1/chat/completions", "/v1/messages", "/v1/responses"]
+)
 @pytest.mark.parametrize("name", BAD_BODIES)
 def test_a_bad_body_is_400_in_the_surface_s_envelope(payer: Payer, path: str, name: str) -> None:
     response = payer.post(path, data=BAD_BODIES[name], headers={"content-type": "application/json"})
@@ -64,6 +66,9 @@ def test_a_bad_body_is_400_in_the_surface_s_envelope(payer: Payer, path: str, na
     if path == "/v1/chat":
         assert isinstance(error, str)
         assert error
+    elif path == "/v1/messages":
+        assert error["type"] == "invalid_request_error"
+        assert response.json()["request_id"] == response.headers["request-id"]
     else:
         assert set(error) == {"type", "message", "code", "param"}
         assert (error["type"], error["code"]) == ("invalid_request_error", 400)

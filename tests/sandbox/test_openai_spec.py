@@ -58,6 +58,23 @@ def test_chunks_are_documented(
         assert violations(spec, "CreateChatCompletionStreamResponse", chunk) == []
 
 
+@pytest.mark.parametrize("fields", [{}, {"input": ["a", "b"]}, {"dimensions": 8}])
+def test_embeddings_are_documented(
+    spec: dict[str, Any], caller: Caller, fields: dict[str, Any]
+) -> None:
+    body = {"model": "text-embedding-3-small", "input": "Hello", **fields}
+    answer = caller.send("POST", "/openai/v1/embeddings", body=json.dumps(body).encode())
+    assert answer.status == 200
+    assert violations(spec, "CreateEmbeddingResponse", answer.json()) == []
+
+
+def test_realtime_secrets_are_documented(spec: dict[str, Any], caller: Caller) -> None:
+    body = b'{"session":{"type":"realtime","model":"gpt-realtime-2.1"}}'
+    answer = caller.send("POST", "/openai/v1/realtime/client_secrets", body=body)
+    assert answer.status == 200
+    assert violations(spec, "RealtimeCreateClientSecretResponse", answer.json()) == []
+
+
 def test_models_and_errors_are_documented(spec: dict[str, Any], caller: Caller) -> None:
     models = caller.send("GET", "/openai/v1/models")
     assert violations(spec, "ListModelsResponse", models.json()) == []

@@ -55,9 +55,7 @@ def _session(token: str, expires_in: int, user_ref: str, channel: str) -> Answer
     return Answer(body=msgspec.json.encode(body), headers=[(b"cache-control", b"no-store")])
 
 
-def _open(
-    caller: Caller, channel: str, app_id: str | None, user_keys: UserKeys
-) -> tuple[str, int]:
+def _open(caller: Caller, channel: str, app_id: str | None, user_keys: UserKeys) -> tuple[str, int]:
     family = new_id()
     sealed_keys = user_keys.seal(str(family)) if user_keys else None
     try:

@@ -1,0 +1,100 @@
+"""A stream of Gemini's as OpenAI's chunks: each event is an answer with a piece of what is said.
+
+There is no end mark: the event with the finish reason is the last one. It has the usage in it; one
+without is waited for, until the body ends.
+Source: Google's discovery document v1beta (2026-08-23), streamGenerateContent; `google-genai`
+Python SDK 3.4.0.
+"""
+
+from gateway.operations.chat_tokens import utf8_bytes
+from gateway.providers.base import Target
+from gateway.providers.completion import WrittenCall
+from gateway.providers.event_stream import Event
+from gateway.providers.failures import UpstreamInvalid
+from gateway.providers.gemini.answer import (
+    ANSWER,
+    UNREADABLE,
+    Answer,
+    CallIds,
+    Candidate,
+    Part,
+    call_of,
+    finish_word,
+    read_usage,
+    text_of,
+)
+from gateway.providers.gemini.failures import failure_inside
+from gateway.providers.translated_stream import TranslatedStream
+
+_MOST_CHOICES = 128
+
+
+class GeminiStream(TranslatedStream):
+    """The stream of one chat; `as_function` gives its call in OpenAI's deprecated form."""
+
+    def __init__(self, target: Target, *, wants_usage: bool, as_function: bool) -> None:
+        super().__init__(target, wants_usage=wants_usage)
+        self._as_function = as_function
+        self._ids = CallIds(target)
+        self._calls: dict[int, int] = {}
+        self._ended: set[int] = set()
+
+    def _take(self, event: Event) -> bytes:
+        """Read one event; give the chunks it becomes."""
+        try:
+            answer = ANSWER.decode(event.data)
+            if bytes(answer.error) != b"null":
+                return self._fail(failure_inside(event.data))
+            return self._relay(answer)
+        except UNREADABLE:
+            return self._fail(UpstreamInvalid("The provider sent an event that cannot be read."))
+
+    def _relay(self, answer: Answer) -> bytes:
+        usage = read_usage(answer.usage_metadata)
+        self.usage = usage or self.usage
+        candidates = answer.candidates or []
+        if answer.is_blocked:
+            candidates = [Candidate(finish_reason="SAFETY")]
+        chunks = b"".join([self._candidate(candidate) for candidate in candidates])
+        self.finished = usage is not None and self.finish_reason is not None
+        return chunks
+
+    def _candidate(self, candidate: Candidate) -> bytes:
+        """Give a piece of a choice; what comes behind its end is nothing any more."""
+        index = candidate.index
+        if type(index) is not int or not 0 <= index < _MOST_CHOICES:
+            index = 0
+        if index in self._ended:
+            return b""
+        chunks = b"".join([self._part(index, part) for part in candidate.parts])
+        if candidate.finish_reason is None:
+            return chunks
+        self._ended.add(index)
+        reason = finish_word(
+            candidate.finish_reason, calls=index in self._calls, as_function=self._as_function
+        )
+        return chunks + self._finish(index, reason)
+
+    def _part(self, index: int, part: Part) -> bytes:
+        if part.function_call is not None:
+            call = call_of(part, self._ids.make())
+            return b"" if call is None else self._call(index, call)
+        text = text_of(part.text)
+        if not text:
+            return b""
+        return self._reasoning(index, text) if part.thought is True else self._text(index, text)
+
+    def _call(self, index: int, call: WrittenCall) -> bytes:
+        """Give a call, which comes whole; of the deprecated form there is only the first one."""
+        number = self._calls.get(index, 0)
+        self._calls[index] = number + 1
+        name, arguments = call.function.name, call.function.arguments
+        if self._as_function:
+            said_bytes = utf8_bytes(name) + utf8_bytes(arguments)
+            function = {"name": name, "arguments": arguments}
+            if number:
+                return b""
+            return self._extra(index, "function_call", function, text_bytes=said_bytes)
+        extra = {} if call.extra_content is None else {"extra_content": call.extra_content}
+        started = self._tool_start(index, number, call.id, name, **extra)
+        return started + self._tool_arguments(index, number, arguments)
