@@ -2,6 +2,9 @@
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from analytics.models import TokenDrift, Usage
 from studio.accounts.read_only_admin import ReadOnlyAdmin, SearchedByIdAdmin, read_uuid
@@ -32,6 +35,13 @@ class UsageAdmin(SearchedByIdAdmin):
     workspace_field = "workspace_id"
     uuid_field = "request_id"
     search_help_text = "Workspace id, whole workspace name, or request id"
+    readonly_fields = ("receipt",)
+
+    @admin.display(description="receipt")
+    def receipt(self, usage: Usage) -> SafeString:
+        """Link to the call's receipt."""
+        address = reverse("admin:gateway_receipt", args=[usage.request_id])
+        return format_html('<a href="{}">Receipt</a>', address)
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None

@@ -5,6 +5,7 @@ chat.py         cases: plain chats, streamed chats, many wallets and one
 slow.py         case: many slow streams at once
 parts.py        cases: the ledger alone, admission alone
 exact.py        proofs: nobody is admitted too much
+finance.py      case: a statement of a million rows
 stack.py        servers and processes of one run
 prepare.py      tier, workspaces, keys and credits of a run
 measure.py      one interleaved measurement

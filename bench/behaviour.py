@@ -8,9 +8,12 @@ from dataclasses import dataclass
 
 ANSWER_MARK = b"The answer of the bench."
 """In every plain answer, exactly once."""
-CHUNK_MARK = b'"content":"'
-"""Once in every chunk that carries text. 20 digits follow: monotonic nanoseconds at sending."""
-STAMP_DIGITS = 20
+CHUNK_MARK = b'"content":"0'
+"""Once in every chunk that carries text, which is 20 digits that begin with 0; an opening chunk has
+none.
+"""
+STAMP_DIGITS = 19
+"""What follows the mark: monotonic nanoseconds at sending."""
 DONE_MARK = b"data: [DONE]"
 
 _ASKED = re.compile(rb"bench latency_ms=(\d+) chunks=(\d+) per_s=(\d+)")

@@ -6,6 +6,7 @@ from pathlib import Path
 from bench.books import reconcile
 from bench.chat import adapters, chat_plain, chat_stream, wallets
 from bench.exact import exact_http, exact_sql
+from bench.finance import finance_export
 from bench.measure import Options, Row
 from bench.parts import admission_alone, ledger_alone
 from bench.report import print_case, write_json
@@ -24,6 +25,7 @@ CASES: dict[str, Callable[[Stack, Options], Iterable[Row]]] = {
     "admission": admission_alone,
     "exact-http": exact_http,
     "exact-sql": exact_sql,
+    "finance-export": finance_export,
 }
 
 

@@ -7,7 +7,7 @@ refused with SQLSTATE 40001). Amounts are µcr. The proxy path does not come thr
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -18,11 +18,27 @@ Resolution = Literal["usage", "void", "lapse"]
 HoldWord = Literal[
     "held", "insufficient", "frozen", "no_wallet", "open", "mismatch", "usage", "void", "lapse"
 ]
-CreditKind = Literal["topup", "promo"]
+CreditKind = Literal["topup", "promo", "grant"]
 CreditWord = Literal["credited", "replay", "mismatch", "no_wallet"]
 
-DEFAULT_PRIORITY = 100
-"""Lots with a lower number burn first."""
+MoneyWord = Literal[
+    "refunded",
+    "paid_out",
+    "reinstated",
+    "adjusted",
+    "replay",
+    "mismatch",
+    "too_much",
+    "insufficient",
+    "unknown",
+    "no_wallet",
+]
+FreezeWord = Literal["frozen", "replay", "lifted", "no_wallet"]
+CloseWord = Literal["closed", "replay", "too_early"]
+
+PAID_PRIORITY = 100
+GIVEN_PRIORITY = 50
+"""Lots with a lower number burn first: what we gave before what was paid for."""
 
 
 class HoldItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +85,23 @@ class CreditVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
     verdict: CreditWord
     available_ucr: int | None
+
+
+class MoneyVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a movement, and what the wallet has now (None without a wallet).
+
+    `replay`: done before, nothing changed; `mismatch`: its id or ref stands for something else.
+    """
+
+    verdict: MoneyWord
+    available_ucr: int | None
+
+
+class UnfreezeVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of lifting a freeze, and whether the wallet is frozen now (None without one)."""
+
+    verdict: Literal["lifted", "replay", "unknown"]
+    frozen: bool | None
 
 
 def place_holds(items: Sequence[HoldItem]) -> list[HoldVerdict]:
@@ -127,6 +160,11 @@ def extend(calls: Sequence[tuple[int, UUID]], *, seconds: int) -> list[bool]:
     return [extended for (extended,) in rows]
 
 
+def priority_of(*, paid: bool) -> int:
+    """Give the place in the burn order of credit that says nothing else."""
+    return PAID_PRIORITY if paid else GIVEN_PRIORITY
+
+
 def credit(  # noqa: PLR0913  the columns of a lot
     *,
     workspace_id: int,
@@ -134,19 +172,101 @@ def credit(  # noqa: PLR0913  the columns of a lot
     kind: CreditKind,
     amount_ucr: int,
     ref: str,
-    priority: int = DEFAULT_PRIORITY,
+    priority: int | None = None,
     expires_at: datetime | None = None,
 ) -> CreditVerdict:
     """Put credit into a wallet, once per `id`. A top-up repays what the wallet owes first.
 
     Raises: django.db.IntegrityError if the amount is not positive or above $100 million.
     """
+    if priority is None:
+        priority = priority_of(paid=kind == "topup")
     ((verdict, available),) = _rows(
         "SELECT verdict, available FROM ledger.ledger_credit(%s, %s, %s, %s, %s::smallint,"
         " COALESCE(%s::timestamptz, 'infinity'), %s)",
         [workspace_id, id, kind, amount_ucr, priority, expires_at, ref],
     )
     return CreditVerdict(verdict=verdict, available_ucr=available)
+
+
+def refund(*, workspace_id: int, call_id: UUID, amount_ucr: int, ref: str) -> MoneyVerdict:
+    """Pay back a part of a call's charge, once per `ref` of the call.
+
+    Verdicts: refunded, replay, mismatch, too_much, unknown. Raises: django.db.IntegrityError if the
+    amount is not positive.
+    """
+    return _moved(
+        "SELECT verdict, available FROM ledger.ledger_refund(%s, %s, %s, %s)",
+        [workspace_id, call_id, amount_ucr, ref],
+    )
+
+
+def pay_out(
+    *, workspace_id: int, top_up_id: UUID, amount_ucr: int, ref: str, force: bool
+) -> MoneyVerdict:
+    """Take back credit whose money goes back to its payer, once per `ref` of the top-up.
+
+    `force` takes other credit of the wallet and then makes it owe. Verdicts: paid_out,
+    insufficient, replay, mismatch, too_much, unknown. Raises: django.db.IntegrityError if the
+    amount is not positive.
+    """
+    return _moved(
+        "SELECT verdict, available FROM ledger.ledger_payout(%s, %s, %s, %s, %s)",
+        [workspace_id, top_up_id, amount_ucr, ref, force],
+    )
+
+
+def reinstate(*, workspace_id: int, top_up_id: UUID, amount_ucr: int, ref: str) -> MoneyVerdict:
+    """Give back credit whose payout came back to us, once per `ref` of the top-up.
+
+    Verdicts: reinstated, replay, mismatch, too_much, unknown. Raises: django.db.IntegrityError if
+    the amount is not positive.
+    """
+    return _moved(
+        "SELECT verdict, available FROM ledger.ledger_reinstate(%s, %s, %s, %s)",
+        [workspace_id, top_up_id, amount_ucr, ref],
+    )
+
+
+def adjust(*, workspace_id: int, id: UUID, amount_ucr: int, paid: bool, ref: str) -> MoneyVerdict:
+    """Add to a wallet's paid or given credit, or take from it if the amount is negative, once per
+    `id`.
+
+    Verdicts: adjusted, insufficient, replay, mismatch, no_wallet. Raises: django.db.IntegrityError
+    if the amount is 0 or beyond $100 million.
+    """
+    return _moved(
+        "SELECT verdict, available FROM ledger.ledger_adjust(%s, %s, %s, %s, %s::smallint,"
+        " 'infinity', %s)",
+        [workspace_id, id, amount_ucr, paid, priority_of(paid=paid), ref],
+    )
+
+
+def freeze(*, workspace_id: int, id: UUID, ref: str) -> FreezeWord:
+    """Let a wallet take no new holds, for one more reason, once per `id`."""
+    ((verdict,),) = _rows("SELECT ledger.ledger_freeze(%s, %s, %s)", [workspace_id, id, ref])
+    word: FreezeWord = verdict
+    return word
+
+
+def unfreeze(*, workspace_id: int, id: UUID, ref: str) -> UnfreezeVerdict:
+    """Lift one reason; the wallet stays frozen while there is another."""
+    ((verdict, frozen),) = _rows(
+        "SELECT verdict, frozen FROM ledger.ledger_unfreeze(%s, %s, %s)", [workspace_id, id, ref]
+    )
+    return UnfreezeVerdict(verdict=verdict, frozen=frozen)
+
+
+def close_month(*, month: date, closed_by: str, confirmed_by: str) -> CloseWord:
+    """Close the books of the month that begins on `month` (UTC), for ever.
+
+    Raises: django.db.IntegrityError if it is not the first of a month or the two are one.
+    """
+    ((verdict,),) = _rows(
+        "SELECT ledger.ledger_close_month(%s, %s, %s)", [month, closed_by, confirmed_by]
+    )
+    word: CloseWord = verdict
+    return word
 
 
 def sweep_holds(limit: int) -> int:
@@ -157,6 +277,11 @@ def sweep_holds(limit: int) -> int:
 def sweep_lots(limit: int) -> int:
     """Book what is free in at most `limit` expired lots. Returns: how many; call again until 0."""
     return int(_rows("SELECT ledger.ledger_sweep_lots(%s)", [limit])[0][0])
+
+
+def _moved(query: str, parameters: list[Any]) -> MoneyVerdict:
+    ((verdict, available),) = _rows(query, parameters)
+    return MoneyVerdict(verdict=verdict, available_ucr=available)
 
 
 def _rows(query: str, parameters: list[Any]) -> list[tuple[Any, ...]]:

@@ -8,22 +8,42 @@ from pathlib import Path
 import msgspec
 
 from billing.pricing import ABOVE_INPUT_TOKENS, PER_MILLION, PriceRow
+from billing.pricing_items import AUTO, IMAGE_OPTIONS
 from studio.core.money import MAX_UCR, UCR_PER_USD
 
 PRICES_FILE = Path(__file__).with_name("prices.toml")
 
 
 class _Meters(msgspec.Struct, frozen=True, kw_only=True):
-    """What an operation is metered by: the meters it needs, those it may have, and their unit."""
+    """What an operation is metered by: the meters it needs, those it may have, and their unit.
+
+    `options` it may have are counts, `words` it must have are words.
+    """
 
     needed: tuple[str, ...]
     optional: tuple[str, ...] = ()
     per: int = PER_MILLION
     options: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
     @property
     def all(self) -> tuple[str, ...]:
         return (*self.needed, *self.optional)
+
+    def fits(self, options: dict[str, str | int]) -> bool:
+        """Tell whether a price may have these options."""
+        counts = {name: value for name, value in options.items() if name not in self.words}
+        words = [options.get(name) for name in self.words]
+        return (
+            counts.keys() <= set(self.options)
+            and all(isinstance(value, int) and value >= 0 for value in counts.values())
+            and all(isinstance(word, str) and word not in ("", AUTO) for word in words)
+        )
+
+    def options_text(self) -> str:
+        """Name the options it has."""
+        words = [f"{name}, a word" for name in self.words]
+        return ", ".join([*words, *(f"{name}, a count" for name in self.options)]) or "none"
 
 
 _METERS = {
@@ -34,6 +54,7 @@ _METERS = {
     ),
     "embedding": _Meters(needed=("input",)),
     "realtime": _Meters(needed=("session",), per=1),
+    "image": _Meters(needed=("image",), per=1, words=IMAGE_OPTIONS),
 }
 
 
@@ -108,10 +129,8 @@ def check_price(row: PriceRow) -> None:
         raise ValueError(f"{row.operation} has no meter {row.meter!r}; it has {known}")
     if row.per != meters.per:
         raise ValueError(f"{row.operation} is priced per {meters.per}")
-    above = row.options.get(ABOVE_INPUT_TOKENS, 0)
-    if row.options.keys() - set(meters.options) or not isinstance(above, int) or above < 0:
-        known = ", ".join(f"{name}, a count" for name in meters.options) or "none"
-        raise ValueError(f"{row.operation} has no other option than {known}")
+    if not meters.fits(row.options):
+        raise ValueError(f"{row.operation} has no other option than {meters.options_text()}")
 
 
 def _rows(entry: _Entry) -> list[PriceRow]:

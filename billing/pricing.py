@@ -11,7 +11,8 @@ from typing import Protocol
 import msgspec
 
 from billing.models.prices import Price, PriceBook
-from studio.core.money import BASIS_POINTS, UCR_PER_CREDIT, with_markup
+from billing.pricing_items import ImagePrice, image_prices, item_charge_ucr
+from studio.core.money import BASIS_POINTS, with_markup
 
 PER_MILLION = 1_000_000
 ABOVE_INPUT_TOKENS = "above_input_tokens"
@@ -192,8 +193,7 @@ class ItemPrice(msgspec.Struct, frozen=True, kw_only=True):
 
     def charge_ucr(self, usage: TokenUsage, markup_bp: int) -> int:
         """Give what the caller pays: the list price with the markup, up to a whole credit."""
-        exact_ucr = with_markup(self.list_ucr, 1, markup_bp)
-        return -(-exact_ucr // UCR_PER_CREDIT) * UCR_PER_CREDIT
+        return item_charge_ucr(self.list_ucr, markup_bp)
 
     def cost_ucr(self, usage: TokenUsage) -> int:
         """Give what the provider may bill us."""
@@ -208,16 +208,21 @@ class PriceBookSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """One version of the book in memory.
 
     `version` 0 is the empty book, by which nothing can be called. `other_prices` are by operation,
-    provider and model.
+    provider and model, `image_prices` by provider and model.
     """
 
     version: int
     chat_prices: dict[tuple[str, str], ChatPrice]
     other_prices: dict[tuple[str, str, str], CallPrice] = {}
+    image_prices: dict[tuple[str, str], ImagePrice] = {}
 
     def chat(self, provider: str, model: str) -> ChatPrice | None:
         """Give the price of a chat model; None if it has none, so that it cannot be called."""
         return self.chat_prices.get((provider, model))
+
+    def image(self, provider: str, model: str) -> ImagePrice | None:
+        """Give the prices of an image model; None if it has none."""
+        return self.image_prices.get((provider, model))
 
     def price(self, operation: str, provider: str, model: str) -> CallPrice | None:
         """Give the price of a model for what it does; None if it has none."""
@@ -231,6 +236,7 @@ def snapshot_of(version: int, rows: Iterable[PriceRow]) -> PriceBookSnapshot:
 
     A chat model without both an input and an output price gets no price.
     """
+    rows = list(rows)
     tiers: dict[tuple[str, str], dict[int, dict[str, PriceRow]]] = {}
     other_prices: dict[tuple[str, str, str], CallPrice] = {}
     for row in rows:
@@ -246,6 +252,7 @@ def snapshot_of(version: int, rows: Iterable[PriceRow]) -> PriceBookSnapshot:
         version=version,
         chat_prices={key: price for key, price in prices.items() if price},
         other_prices=other_prices,
+        image_prices=image_prices(rows),
     )
 
 

@@ -1,6 +1,7 @@
 """What a workspace has. Amounts are µcr; a view shows credits."""
 
 from datetime import datetime
+from uuid import UUID
 
 import msgspec
 from django.db import connection
@@ -18,6 +19,13 @@ FROM (
 """
 
 
+_CHARGE = """
+SELECT COALESCE(sum(amount) FILTER (WHERE kind = 'usage'), 0)::bigint,
+       COALESCE(sum(amount) FILTER (WHERE kind = 'refund'), 0)::bigint
+FROM ledger.entry WHERE wallet_id = %s AND id = %s HAVING bool_or(kind = 'usage')
+"""
+
+
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
     """`available_ucr` can be spent now; `held_ucr` is reserved by open calls and not part of it.
 
@@ -31,6 +39,18 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
     next_expiry: datetime | None
 
 
+class Charge(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call was charged, and what was paid back of it."""
+
+    charged_ucr: int
+    refunded_ucr: int
+
+    @property
+    def refundable_ucr(self) -> int:
+        """What is left to refund."""
+        return self.charged_ucr - self.refunded_ucr
+
+
 def read_balance(workspace_id: int) -> Balance:
     """Read a wallet's balance: one index range, however long its history. All zero for no such
     workspace.
@@ -41,3 +61,13 @@ def read_balance(workspace_id: int) -> Balance:
     return Balance(
         available_ucr=available, held_ucr=held, expiring_ucr=expiring, next_expiry=next_expiry
     )
+
+
+def read_charge(*, workspace_id: int, call_id: UUID) -> Charge | None:
+    """Read what a call was charged. Returns: None if it is no call of this workspace that ended in
+    a charge (which may be 0).
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_CHARGE, [workspace_id, call_id])
+        row = cursor.fetchone()
+    return None if row is None else Charge(charged_ucr=row[0], refunded_ucr=row[1])

@@ -15,6 +15,7 @@ batch.py, lane.py   natural batching over one connection each
 transport.py  HTTP towards providers             resolver.py    calls whose process died
 runtime.py    what one process holds open        world.py       catalogue and prices in memory
 pool.py       a few connections for questions    refusals.py    requests refused, counted
+budgets.py    spend caps before a hold           receipts.py    all that is known of a call
 access_log.py one line per request               reconcile.py   does everything add up
 
 No price and no model name in Python; no ledger table is written but through billing's functions.

@@ -76,14 +76,14 @@ class Attempts:
     __slots__ = (
         "_began_s",
         "_headers",
-        "_held",
         "_last",
-        "_runtime",
         "candidate",
         "client_left",
         "failed",
+        "held",
         "lost_ucr",
         "number",
+        "runtime",
         "sent_s",
     )
 
@@ -94,8 +94,8 @@ class Attempts:
         self.failed: tuple[FailedAttempt, ...] = ()
         self.lost_ucr = 0
         self.client_left = False
-        self._runtime = runtime
-        self._held = held
+        self.runtime = runtime
+        self.held = held
         self._headers: Mapping[str, str] | None = None
         self._last: tuple[Candidate, UpstreamFailure] | None = None
 
@@ -108,16 +108,20 @@ class Attempts:
         """Keep the headers of an answer that is no success, until its failure is judged."""
         self._headers = headers
 
-    async def run(self, send: Callable[[Candidate], Awaitable[Answered]]) -> Answered:
-        """Send to one candidate after the other until one answers.
+    async def run(self, send: Callable[["Attempts"], Awaitable[Answered]]) -> Answered:
+        """Send to one candidate after the other until one answers; `send` takes the present one.
 
         Raises: UpstreamFailure, the last one's.
         """
-        self._runtime.retry_budget.count_call()
+        self.runtime.retry_budget.count_call()
         self._begin(self._first())
         while True:
             try:
-                answered = await self._send(send)
+                limit_s = self._limit_s()
+                if limit_s is None:
+                    answered = await send(self)
+                else:
+                    answered = await self._within(limit_s, send)
             except InvalidRequest as error:
                 raise self._unfit(error) from error
             except UpstreamFailure as failure:
@@ -127,10 +131,10 @@ class Attempts:
                 return answered
 
     def _first(self) -> Candidate:
-        for candidate in self._held.candidates:
+        for candidate in self.held.candidates:
             if _enters(candidate):
                 return candidate
-        routes = [candidate.priced for candidate in self._held.candidates]
+        routes = [candidate.priced for candidate in self.held.candidates]
         raise UpstreamOverloaded(RESTING, retry_after_s=shortest_wait_s(routes))
 
     def _begin(self, candidate: Candidate) -> None:
@@ -139,21 +143,22 @@ class Attempts:
         self._headers = None
         self._began_s = time.perf_counter()
 
-    async def _send(self, send: Callable[[Candidate], Awaitable[Answered]]) -> Answered:
-        limit_s = self._limit_s()
-        if limit_s is None:
-            return await send(self.candidate)
+    async def _within(
+        self, limit_s: float, send: Callable[["Attempts"], Awaitable[Answered]]
+    ) -> Answered:
         try:
             async with asyncio.timeout(limit_s):
-                return await send(self.candidate)
+                return await send(self)
         except TimeoutError as error:
             raise UpstreamTimeout("The provider did not answer in time.") from error
 
     def _limit_s(self) -> float | None:
         """Give how long this attempt may take to its first byte; None for the transport's bound."""
-        held = self._held
+        held = self.held
+        if self.number == 1 and len(held.candidates) == 1:
+            return None
         limits = [] if self.number == 1 else [self._left_s()]
-        patience_s = held.patience_ms / 1000
+        patience_s = held.resolution.patience_ms / 1000
         if not patience_s and held.task.request.stream:
             patience_s = _STREAM_PATIENCE_S
         if patience_s and any(map(_is_awake, self._others())):
@@ -162,19 +167,19 @@ class Attempts:
 
     def _others(self) -> tuple[Candidate, ...]:
         """Give the candidates that come after this one."""
-        candidates = self._held.candidates
+        candidates = self.held.candidates
         return candidates[candidates.index(self.candidate) + 1 :] if len(candidates) > 1 else ()
 
     def _left_s(self) -> float:
-        return self._held.task.started_s + _DEADLINE_S - time.perf_counter()
+        return self.held.task.started_s + _DEADLINE_S - time.perf_counter()
 
     def _note_success(self) -> None:
         self.candidate.priced.circuit.succeeded()
-        if self._held.order == "fastest":
-            self._runtime.route_order.note_first_byte(
+        if self.held.resolution.order == "fastest":
+            self.runtime.route_order.note_first_byte(
                 self.candidate.priced.route,
                 time.perf_counter() - self._began_s,
-                streamed=bool(self._held.task.request.stream),
+                streamed=bool(self.held.task.request.stream),
             )
 
     async def _move_on(self, failure: UpstreamFailure) -> None:
@@ -186,7 +191,7 @@ class Attempts:
         following, pause_s = self._following(failure, told_s)
         if following is None or self._left_s() <= pause_s:
             raise failure
-        if not self._runtime.retry_budget.spend():
+        if not self.runtime.retry_budget.spend():
             raise failure
         if await self._left_within(pause_s):
             self.client_left = True
@@ -201,7 +206,7 @@ class Attempts:
         """Choose where to try next, and after how many seconds."""
         if isinstance(failure, UpstreamRefused | UserKeyRefused | UserQuotaExceeded):
             return None, 0
-        if len(self._held.candidates) == 1:
+        if len(self.held.candidates) == 1:
             return self._again(failure, told_s)
         return next(filter(_enters, self._others()), None), 0
 
@@ -242,9 +247,9 @@ class Attempts:
     def _count_loss(self, failure: UpstreamFailure) -> None:
         """Count what an attempt that broke off after it was sent likely costs us: its input."""
         price = self.candidate.priced.price
-        if not _may_be_billed(failure) or price is None or not self._held.paid:
+        if not _may_be_billed(failure) or price is None or not self.held.paid:
             return
-        lost = ChatUsage(input_tokens=self._held.input_estimate, output_tokens=0)
+        lost = ChatUsage(input_tokens=self.held.input_estimate, output_tokens=0)
         self.lost_ucr += price.cost_ucr(lost)
 
     def _as_told(self, failure: UpstreamFailure) -> UpstreamFailure:
@@ -284,7 +289,7 @@ class Attempts:
 
     async def _left_within(self, pause_s: float) -> bool:
         """Pause, and tell whether the client left by the end of it."""
-        client_left = self._held.task.client_left
+        client_left = self.held.task.client_left
         if client_left is None:
             await asyncio.sleep(pause_s)
             return False
@@ -304,9 +309,9 @@ class Attempts:
         dead: nothing is sent that is not on record.
         """
         route = following.priced.route
-        values = (route.provider, route.model, self.number + 1, self._held.task.id)
+        values = (route.provider, route.model, self.number + 1, self.held.task.id)
         try:
-            async with borrowed(self._runtime.pool) as connection:
+            async with borrowed(self.runtime.pool) as connection:
                 cursor = await connection.execute(_MOVED, values)
         except (Unavailable, psycopg.Error) as error:
             raise failure from error

@@ -5,8 +5,9 @@ at once; twice a second it tells Redis and hears what the others met. No call wa
 while it is away each process decides for itself.
 
 A circuit opens when half of at least 20 calls within 10 s failed, or 10 calls in a row, or 5
-connections in a row; after 5 s one call of one process may try. A spent quota and refused credentials open it for a minute, or
-for as long as the provider said. `Retry-After` lets one model rest.
+connections in a row; after 5 s one call of one process may try. A spent quota and refused
+credentials open it for a minute, or for as long as the provider said. `Retry-After` lets one model
+rest.
 """
 
 import hashlib
@@ -144,7 +145,7 @@ class Circuit:
         """Note that the provider did its part."""
         self._in_a_row = self._unconnected_in_a_row = 0
         if self.trips:
-            self._recent.add(calls=1)
+            self._recent.count_call()
             self._calls += 1
         if self._probing:
             self._close()
@@ -154,7 +155,8 @@ class Circuit:
         """Note that it did not; `connecting` if not even a connection came about."""
         if not self.trips:
             return
-        self._recent.add(calls=1, marked=1)
+        self._recent.count_call()
+        self._recent.count_mark()
         self._calls += 1
         self._failures += 1
         self._in_a_row += 1

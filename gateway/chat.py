@@ -21,7 +21,7 @@ from gateway.outcomes import charge_ucr, end_state, is_payable, outcome_of, used
 from gateway.providers.base import Reply, UpstreamFailure, UpstreamInvalid, UpstreamTimeout
 from gateway.quoting import ChatTask, HeldChat, hold_chat
 from gateway.runtime import Runtime
-from gateway.sending import Opened, ask, open_at
+from gateway.sending import Opened, ask, open_up
 from gateway.statements import Outcome
 from studio.core.errors import GatewayError
 
@@ -56,7 +56,7 @@ async def complete(runtime: Runtime, task: ChatTask) -> ChatAnswer:
     attempts = Attempts(runtime, held)
     _watch(runtime, held, relayed=lambda: 0)
     try:
-        reply = await attempts.run(lambda candidate: ask(runtime, held, attempts, candidate))
+        reply = await attempts.run(ask)
     except BaseException as error:
         # Also for a cancelled task and for a bug of ours: no answer, no charge.
         await _void(runtime, held, attempts, error)
@@ -88,7 +88,7 @@ async def open_stream(runtime: Runtime, task: ChatTask) -> "ChatRelay":
     attempts = Attempts(runtime, held)
     _watch(runtime, held, relayed=lambda: 0)
     try:
-        opened = await attempts.run(lambda candidate: open_at(runtime, held, attempts, candidate))
+        opened = await attempts.run(open_up)
     except BaseException as error:
         # Also for a cancelled task and for a bug of ours, as in `complete`.
         await _void(runtime, held, attempts, error)
@@ -154,6 +154,7 @@ class ChatRelay:
         """
         stream, response = self._stream, self._response
         relayed = self._first
+        await asyncio.sleep(0)  # one turn of the loop: a client that left meanwhile is noticed
         try:
             while True:
                 if relayed and not self._client_left:

@@ -92,6 +92,8 @@ class ChatQuote(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def ceiling_ucr(self) -> int:
         """What is held: the ceiling of the dearest candidate, so that each of them is covered."""
+        if len(self.candidates) == 1:
+            return self.candidates[0].ceiling_ucr
         return max([candidate.ceiling_ucr for candidate in self.candidates])
 
 
@@ -99,24 +101,21 @@ class HeldChat(msgspec.Struct, frozen=True, kw_only=True):
     """A chat whose credits are held: it may be sent, and must be settled.
 
     Which candidate answers is known only afterwards (`attempts.Attempts`). `held_ucr` is what is
-    reserved, for the dearest of them.
+    reserved, for the dearest of them; `paid` is whether it costs credits.
     """
 
     task: ChatTask
+    resolution: Resolution
     candidates: tuple[Candidate, ...]
-    kind: str
-    channel: str
-    deprecation: str
-    order: str
-    patience_ms: int
     input_estimate: int
     held_ucr: int
     billing: str
+    paid: bool
 
     @property
-    def paid(self) -> bool:
-        """Whether it costs credits."""
-        return self.billing == "credits"
+    def deprecation(self) -> str:
+        """The value of a Deprecation header, empty if nothing is deprecated."""
+        return self.resolution.deprecation_header()
 
     @property
     def sandbox(self) -> bool:
@@ -134,18 +133,14 @@ async def hold_chat(runtime: Runtime, task: ChatTask) -> HeldChat:
     if quote.billing == "credits":
         await check_budgets(runtime, task.caller, task.app_id)
     quote = await _place(runtime, quote)
-    resolution = quote.resolution
     return HeldChat(
         task=task,
+        resolution=quote.resolution,
         candidates=quote.candidates,
-        kind=resolution.kind,
-        channel=resolution.channel,
-        deprecation=resolution.deprecation_header(),
-        order=resolution.order,
-        patience_ms=resolution.patience_ms,
         input_estimate=quote.input_estimate,
         held_ucr=quote.ceiling_ucr,
         billing=quote.billing,
+        paid=quote.billing == "credits",
     )
 
 
@@ -185,7 +180,7 @@ def quote_chat(runtime: Runtime, task: ChatTask) -> ChatQuote:
         task=task,
         resolution=resolution,
         candidates=candidates,
-        input_estimate=min(estimate, min([candidate.input_tokens for candidate in candidates])),
+        input_estimate=min(estimate, candidates[0].input_tokens),
         price_version=world.book.version,
         billing="byok" if by_user else "credits",
     )
@@ -235,9 +230,12 @@ def _likely_usage(task: ChatTask, routes: list[PricedRoute], estimate: int) -> C
 
 def _candidates(task: ChatTask, routes: list[PricedRoute]) -> tuple[Candidate, ...]:
     """Work out the ceilings; of text alone the input's is the same for all models."""
-    text_alone = all([not isinstance(message.content, list) for message in task.request.messages])
     input_tokens = _input_tokens(task, routes[0])
-    found = [_candidate(task, routes[0], input_tokens)]
+    first = _candidate(task, routes[0], input_tokens)
+    if len(routes) == 1:
+        return (first,)
+    found = [first]
+    text_alone = all([type(message.content) is not list for message in task.request.messages])
     for priced in routes[1:]:
         if not text_alone:
             input_tokens = _input_tokens(task, priced)
@@ -335,10 +333,10 @@ async def _place(runtime: Runtime, quote: ChatQuote) -> ChatQuote:
     if verdict.verdict == "held":
         return quote
     if verdict.verdict == "insufficient":
-        cheapest_ucr = min(candidate.ceiling_ucr for candidate in quote.candidates)
+        first_ucr = quote.candidates[0].ceiling_ucr
         raise InsufficientCredits(
             f"Insufficient credits. Balance: {credits_text(verdict.available_ucr)}, "
-            f"Estimated cost: {credits_text(cheapest_ucr)} credits"
+            f"Estimated cost: {credits_text(first_ucr)} credits"
         )
     if verdict.verdict == "frozen":
         raise WalletFrozen("This workspace's wallet is frozen. Please contact support.")
@@ -346,8 +344,13 @@ async def _place(runtime: Runtime, quote: ChatQuote) -> ChatQuote:
 
 
 def _affordable(quote: ChatQuote, available_ucr: int) -> tuple[Candidate, ...]:
-    """Leave out candidates beyond a wallet, or shorten their answers where none was named."""
+    """Leave out candidates beyond a wallet, or shorten their answers where none was named.
+
+    Where the catalogue says which route is preferred, a thin wallet does not choose another.
+    """
     fit = [_within(quote.task, candidate, available_ucr) for candidate in quote.candidates]
+    if quote.resolution.order == "listed" and fit[0] is None:
+        return ()
     return tuple(candidate for candidate in fit if candidate is not None)
 
 

@@ -24,11 +24,13 @@ class RecentCounts:
         self._calls = [0] * WINDOW_S
         self._marked = [0] * WINDOW_S
 
-    def add(self, *, calls: int = 0, marked: int = 0) -> None:
-        """Count into the present second."""
-        slot = self._slot()
-        self._calls[slot] += calls
-        self._marked[slot] += marked
+    def count_call(self) -> None:
+        """Count a call into the present second."""
+        self._calls[self._slot()] += 1
+
+    def count_mark(self) -> None:
+        """Count a mark into the present second."""
+        self._marked[self._slot()] += 1
 
     def sums(self) -> tuple[int, int]:
         """Give how many calls there were, and how many of them are marked."""
@@ -57,12 +59,12 @@ class RetryBudget:
 
     def count_call(self) -> None:
         """Count a call when it is first sent."""
-        self._recent.add(calls=1)
+        self._recent.count_call()
 
     def spend(self) -> bool:
         """Take one retry; False if there is none left."""
         calls, retries = self._recent.sums()
         if retries >= _FREE_RETRIES + calls * _SHARE_PERCENT // 100:
             return False
-        self._recent.add(marked=1)
+        self._recent.count_mark()
         return True

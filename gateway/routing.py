@@ -16,11 +16,11 @@ from gateway.breaker import Breaker, Circuit
 from gateway.catalogue.snapshot import Resolution, Route
 from gateway.errors import NoPrice, NoProvider, RoutesResting
 from gateway.operations.chat import ChatRequest
-from gateway.operations.chat_messages import ImagePart, UserMessage
+from gateway.operations.chat_messages import ImagePart
 from gateway.providers import find_provider
 from gateway.providers.base import ChatProvider
 from gateway.transport import Upstream
-from gateway.user_keys import UserKeys
+from gateway.user_keys import NO_KEYS, UserKeys
 from studio.core.errors import InvalidRequest
 
 RESTING = "The providers that could answer this failed lately. Please try again later."
@@ -119,12 +119,12 @@ def reached_routes(
 
     Raises: NoProvider, NoPrice (never free): why the preferred route cannot be called.
     """
-    keys = [user_keys.get(route.provider) for route in resolution.routes] if user_keys else []
-    by_user = any(keys)
+    routes, keys = resolution.routes, user_keys or NO_KEYS
+    by_user = bool(keys) and any([keys.get(route.provider) for route in routes])
     refusal: NoProvider | NoPrice | None = None
     found: list[PricedRoute] = []
-    for number, route in enumerate(resolution.routes):
-        key = keys[number] if by_user else None
+    for route in routes:
+        key = keys.get(route.provider) if by_user else None
         if by_user and not key:
             continue
         try:
@@ -178,22 +178,17 @@ def _needs(request: ChatRequest) -> list[tuple[str, str]]:
     needs = []
     if request.tools or request.functions:
         needs.append(("tools", "tools" if request.tools else "functions"))
-    if any(_shows_image(message.content) for message in request.messages if _is_user(message)):
-        needs.append(("vision", "messages"))
+    for message in request.messages:
+        content = message.content
+        if type(content) is list and any(isinstance(part, ImagePart) for part in content):
+            needs.append(("vision", "messages"))
+            break
     return needs
-
-
-def _is_user(message: object) -> bool:
-    return isinstance(message, UserMessage)
-
-
-def _shows_image(content: object) -> bool:
-    return isinstance(content, list) and any(isinstance(part, ImagePart) for part in content)
 
 
 def _lacking(route: Route, needs: list[tuple[str, str]]) -> str | None:
     """Name the field of the first need that a model has not; one of which nothing is known may."""
-    if not route.capabilities:
+    if not needs or not route.capabilities:
         return None
     return next((field for word, field in needs if word not in route.capabilities), None)
 

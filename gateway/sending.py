@@ -14,8 +14,6 @@ from gateway.providers.base import (
     UpstreamInvalid,
     UpstreamResponse,
 )
-from gateway.quoting import Candidate, HeldChat
-from gateway.runtime import Runtime
 
 _PEEK_S = 5.0
 """How long an accepted stream is waited for before our client hears of it: an error that comes
@@ -31,12 +29,12 @@ class Opened(msgspec.Struct, frozen=True):
     first: bytes
 
 
-async def ask(runtime: Runtime, held: HeldChat, attempts: Attempts, candidate: Candidate) -> Reply:
-    """Ask one candidate for a whole answer. Raises: UpstreamFailure, InvalidRequest."""
-    upstream, request = candidate.priced.upstream, held.task.request
-    target = _target(held, candidate)
+async def ask(attempts: Attempts) -> Reply:
+    """Ask the present candidate for a whole answer. Raises: UpstreamFailure, InvalidRequest."""
+    upstream, request = attempts.candidate.priced.upstream, attempts.held.task.request
+    target = _target(attempts)
     sent = upstream.provider.build_chat(request, target)
-    response = await runtime.transport.send(upstream, sent)
+    response = await attempts.runtime.transport.send(upstream, sent)
     try:
         body = await response.read()
     except BaseException:
@@ -48,18 +46,16 @@ async def ask(runtime: Runtime, held: HeldChat, attempts: Attempts, candidate: C
     return upstream.provider.parse_chat(request, target, answer)
 
 
-async def open_at(
-    runtime: Runtime, held: HeldChat, attempts: Attempts, candidate: Candidate
-) -> Opened:
-    """Open a stream at one candidate, up to its first bytes.
+async def open_up(attempts: Attempts) -> Opened:
+    """Open a stream at the present candidate, up to its first bytes.
 
     Raises: UpstreamFailure, InvalidRequest.
     """
-    upstream, request = candidate.priced.upstream, held.task.request
-    target = _target(held, candidate)
+    upstream, request = attempts.candidate.priced.upstream, attempts.held.task.request
+    target = _target(attempts)
     sent = upstream.provider.build_chat(request, target)
     stream = upstream.provider.open_chat_stream(request, target)
-    response = await runtime.transport.send(upstream, sent)
+    response = await attempts.runtime.transport.send(upstream, sent)
     try:
         if response.status != 200:
             attempts.refused_with(response.headers)
@@ -92,12 +88,13 @@ async def _first_bytes(stream: ChatStream, response: UpstreamResponse) -> bytes:
         return b""
 
 
-def _target(held: HeldChat, candidate: Candidate) -> Target:
+def _target(attempts: Attempts) -> Target:
+    candidate = attempts.candidate
     route = candidate.priced.route
     return Target(
         model=route.model,
         max_output_tokens=candidate.max_tokens,
         drop_parameters=route.drop_parameters,
-        answer_id=f"chatcmpl-{held.task.id}",
+        answer_id=f"chatcmpl-{attempts.held.task.id}",
         created_s=int(time.time()),
     )

@@ -252,5 +252,7 @@ def _unanswered(
         billing=quote.billing,
         counted_input_tokens=counted,
         counted_output_tokens=None if counted is None else 0,
-        capped=caller.spend_cap_ucr is not None and caller.app_key_id is not None,
+        capped=quote.billing == "credits"
+        and caller.spend_cap_ucr is not None
+        and caller.app_key_id is not None,
     )

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from sandbox import anthropic, gemini, openai, openrouter, xai
+from sandbox import anthropic, gemini, openai, openrouter, stripe, xai
 from sandbox.connection import Connection
 from sandbox.delivery import Delivery, Message, Send
 from sandbox.faults import FaultCounter
@@ -20,6 +20,7 @@ DOUBLES: MappingProxyType[str, Callable[[Request], Reply]] = MappingProxyType(
         "gemini": gemini.answer,
         "openai": openai.answer,
         "openrouter": openrouter.answer,
+        "stripe": stripe.answer,
         "xai": xai.answer,
     }
 )

@@ -117,6 +117,8 @@ LOGGING = {
         "django": {"handlers": [], "level": "NOTSET"},
         # Below this it repeats each refusal, which the access log has.
         "django.request": {"level": "ERROR"},
+        # Below this it writes what it sends and gets.
+        "stripe": {"level": "WARNING"},
     },
 }
 
@@ -179,8 +181,16 @@ _RINGS = {
     "resolve-orphans": ("gateway.tasks.resolve_orphan_calls", 600.0),
     "sweep-holds": ("billing.tasks.sweep_holds", 10.0),
     "sweep-lots": ("billing.tasks.sweep_lots", 30.0),
+    "tell-alerts": ("billing.tasks.tell_alerts", 30.0),
+    "send-messages": ("billing.tasks.send_messages", 5.0),
+    "forget-old-messages": ("billing.tasks.forget_old_messages", 3600.0),
     "forget-old-calls": ("gateway.tasks.forget_old_calls", 600.0),
+    "write-corrections": ("gateway.tasks.write_corrections", 10.0),
+    "reconcile": ("gateway.tasks.reconcile", 3600.0),
+    "check-provider-invoices": ("billing.finance.tasks.check_provider_invoices", 3600.0),
     "make-usage-partitions": ("analytics.tasks.make_partitions", 3600.0),
+    "recharge-cards": ("billing.stripe.tasks.recharge_cards", 60.0),
+    "back-fill-payments": ("billing.stripe.tasks.back_fill_payments", 3600.0),
     "purge-sessions": ("studio.accounts.tasks.purge_sessions", 3600.0),
 }
 # A ring that no worker heard expires when the next one comes: a day without workers leaves no
@@ -189,6 +199,27 @@ CELERY_BEAT_SCHEDULE = {
     name: {"task": task, "schedule": period_s, "options": {"expires": period_s}}
     for name, (task, period_s) in _RINGS.items()
 }
+
+# --- money ----------------------------------------------------------------------------------------
+TWO_PEOPLE_ABOVE_CREDITS = env.int("TWO_PEOPLE_ABOVE_CREDITS", default=10_000)
+"""What one person of ours may move alone, per workspace and day; more needs another's approval."""
+
+# --- payments by Stripe: off without a secret key -------------------------------------------------
+STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", default="")
+STRIPE_WEBHOOK_SECRET = env.str("STRIPE_WEBHOOK_SECRET", default="")
+"""Of our endpoint at Stripe (`/v1/stripe/webhook`); empty, no event is believed."""
+STRIPE_API_BASE = env.str("STRIPE_API_BASE", default="https://api.stripe.com")
+"""Another address only for tests and the sandbox."""
+CELERY_IMPORTS = ("billing.stripe.tasks",)
+
+# --- messages to people and to customers' servers -------------------------------------------------
+vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="studio@localhost")
+WEBHOOK_ALLOWED_ORIGINS = env.list("WEBHOOK_ALLOWED_ORIGINS", default=[])
+"""Origins (`http://127.0.0.1:9000`) that webhooks may go to though they are not public: test sinks,
+by operator setting only.
+"""
 
 # --- callers --------------------------------------------------------------------------------------
 APP_KEY_PEPPERS = env.dict("APP_KEY_PEPPERS", cast={"value": str, "key": int}, default={})

@@ -11,4 +11,5 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("", include("gateway.surfaces.studio.urls")),
+    path("", include("gateway.surfaces.llm.urls")),
 ]

@@ -9,6 +9,12 @@ records.py   what it wrote down, call by call
 checking.py  the questions asked of the database afterwards
 holds.py     far more callers at once than the wallet affords
 
+money.py     the ledger's own cases: `ledger`, and `ledger-kills`      plans.py  what they pass on
+oracle.py    a wallet in memory, by the book of docs/ledger.md
+steps.py     taking a step in the product and beside it in the oracle; moves.py and staff_moves.py
+             are the steps, compared.py compares every row
+machine.py   steps as Hypothesis chooses them                           mixing.py  and by chance
+
 Everything runs on throw-away servers with fsync on. Nothing of the product imports this package but
 its command.
 """

@@ -184,7 +184,9 @@ def _check_dispatch(
     held = {str(tag): int(count) for tag, count in rows}
     for tag, count in sent.items():
         if tag in own and count > held.get(tag, 0):
-            findings.violations.append(f"{tag}: {count} provider calls, {held.get(tag, 0)} on record")
+            findings.violations.append(
+                f"{tag}: {count} provider calls, {held.get(tag, 0)} on record"
+            )
     charged_twice = connection.execute(_CHARGED_TWICE, (account.workspace_id,)).fetchall()
     for tag, count in charged_twice if own else ():
         findings.violations.append(f"{tag}: charged {count} times")

@@ -10,12 +10,17 @@ import msgspec
 
 from bench.torture.checking import FREED_WITHIN_S
 from bench.torture.holds import allow_files, crowd
+from bench.torture.money import torture_ledger, torture_ledger_kills
+from bench.torture.payments import Storm, torture_payments
 from bench.torture.rounds import Report, Round, Target, run_round
 from bench.torture.stage import Account, Stage, running_stage
 
 MIXED = "mixed"
+MONEY = ("ledger", "ledger-kills")
 TARGETS: tuple[Target, ...] = ("web", "postgres", "redis", "deploy")
 _HOLD_GATEWAYS = 4
+_PAYMENTS = 400
+_DELIVERIES = 10_000
 _OUTAGE_S = 8.0
 """Longer than a hold waits for the database, and than a Redis call for Redis."""
 
@@ -30,6 +35,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     callers: int
     affordable: int
     asking: int
+    hours: float
 
 
 def torture(options: Options) -> int:
@@ -38,6 +44,16 @@ def torture(options: Options) -> int:
     """
     if options.what == "holds":
         return _holds(options)
+    if options.what == "stripe":
+        return torture_payments(
+            Storm(payments=_PAYMENTS, deliveries=_DELIVERIES, seed=options.seed)
+        )
+    if options.what == "ledger":
+        return torture_ledger(hours=options.hours, seed=options.seed)
+    if options.what == "ledger-kills":
+        return torture_ledger_kills(
+            kills=options.kills, seed=options.seed, seconds_between=options.seconds_between
+        )
     targets = TARGETS if options.what == "all" else (options.what,)
     print(
         f"torture: {', '.join(targets)}; {options.kills} kills each, "

@@ -138,9 +138,18 @@ class Stage:
             return False
 
 
+def _nothing(sandbox_port: int) -> Mapping[str, str]:
+    return {}
+
+
 @contextlib.contextmanager
-def running_stage(*, gateways: int = 2, celery: bool = True) -> Iterator[Stage]:
-    """Start everything, and stop it at the end. Raises: CannotStart."""
+def running_stage(
+    *, gateways: int = 2, celery: bool = True, more: Callable[[int], Mapping[str, str]] = _nothing
+) -> Iterator[Stage]:
+    """Start everything, and stop it at the end. Raises: CannotStart.
+
+    `more` gives further settings of the product, from the sandbox's port.
+    """
     with throwaway_servers(durable=True) as servers:
         servers.make_template()
         servers.clone(_DATABASE)
@@ -148,7 +157,7 @@ def running_stage(*, gateways: int = 2, celery: bool = True) -> Iterator[Stage]:
         port = free_port()
         stage = Stage(
             servers=servers,
-            environment=_environment(servers.environment(_DATABASE), port),
+            environment=_environment(servers.environment(_DATABASE), port) | dict(more(port)),
             sandbox_port=port,
         )
         try:

@@ -1,5 +1,5 @@
 """Admin by subject; importing registers."""
 
-from billing.admin import ledger, prices
+from billing.admin import alerts, finance, ledger, money, payments, prices
 
-__all__ = ["ledger", "prices"]
+__all__ = ["alerts", "finance", "ledger", "money", "payments", "prices"]

@@ -1,5 +1,5 @@
-"""The ledger as staff reads it: unmanaged models over views of `sql/admin_views.sql`. Nothing
-writes through them.
+"""The ledger as staff reads it: unmanaged models over views (`sql/admin_views.sql` and
+`sql/admin_views_of_money.sql`). Nothing writes through them.
 
 `key` is a text key made for Django's admin; the ledger's own keys are (wallet_id, call_id, seq).
 Amounts in µcr.
@@ -22,7 +22,7 @@ class Wallet(models.Model):
     class Meta:
         managed = False
         default_permissions = ("view",)
-        permissions = [("adjust_wallet", "Can grant credits")]
+        permissions = [("adjust_wallet", "Can grant credits")]  # and adjust and freeze
         constraints = [models.UniqueConstraint(fields=["wallet_id"], name="wallet_by_workspace")]
 
     def __str__(self) -> str:
@@ -36,8 +36,11 @@ class Lot(models.Model):
         """How it came in."""
 
         TOPUP = "topup", "Top-up"
+        REINSTATEMENT = "reinstatement"
         PROMO = "promo"
+        GRANT = "grant"
         REFUND = "refund"
+        ADJUSTMENT = "adjustment"
 
     key = models.TextField(primary_key=True)
     lot_id = models.BigIntegerField("lot")
@@ -50,6 +53,7 @@ class Lot(models.Model):
     remaining_ucr = models.BigIntegerField()
     held_ucr = models.BigIntegerField()
     live = models.BooleanField()
+    paid = models.BooleanField(help_text="Cash stands behind it; else we gave it.")
 
     class Meta:
         managed = False
@@ -94,8 +98,11 @@ class Entry(models.Model):
         """What moved it, or what ended its hold."""
 
         TOPUP = "topup", "Top-up"
+        REINSTATEMENT = "reinstatement"
         PROMO = "promo"
+        GRANT = "grant"
         REFUND = "refund"
+        ADJUSTMENT = "adjustment"
         USAGE = "usage"
         PAYOUT = "payout"
         REPAY = "repay"
@@ -129,3 +136,43 @@ class Entry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.call_id} {self.seq}"
+
+
+class Freeze(models.Model):
+    """A reason why a wallet takes no holds, until it is lifted."""
+
+    key = models.TextField(primary_key=True)
+    wallet_id = models.BigIntegerField("workspace id")
+    workspace_name = models.TextField("workspace")
+    freeze_id = models.UUIDField("freeze")
+    ref = models.TextField("reason")
+    at = models.DateTimeField("since")
+    lifted_at = models.DateTimeField(null=True)
+    lifted_ref = models.TextField("lifted because")
+
+    class Meta:
+        managed = False
+        default_permissions = ("view",)
+        constraints = [
+            models.UniqueConstraint(fields=["wallet_id", "freeze_id"], name="freeze_by_wallet")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workspace_name} {self.ref}"
+
+
+class ClosedMonth(models.Model):
+    """A calendar month (UTC) whose books are closed."""
+
+    key = models.TextField(primary_key=True)
+    month = models.DateField()
+    closed_by = models.TextField()
+    confirmed_by = models.TextField()
+    closed_at = models.DateTimeField()
+
+    class Meta:
+        managed = False
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return self.key

@@ -9,8 +9,8 @@
 --   studio_app     runs the web processes and the workers   DATABASE_URL
 --   analytics_ro   reads what row-level security lets it    (nothing by default)
 --
--- studio_app writes ordinary tables. In schema ledger it reads and calls functions, and can write no table: money
--- moves through those functions or not at all. PostgreSQL 18 or newer.
+-- studio_app writes ordinary tables. In schema ledger it reads, and calls the functions that the migrations name; it can
+-- write no table and change no structure: money moves through those functions or not at all. PostgreSQL 18 or newer.
 
 \set QUIET on
 SET client_min_messages = warning;
@@ -61,5 +61,6 @@ ALTER DEFAULT PRIVILEGES FOR ROLE studio_owner IN SCHEMA public
   GRANT EXECUTE ON FUNCTIONS TO studio_app;
 ALTER DEFAULT PRIVILEGES FOR ROLE studio_owner IN SCHEMA ledger
   GRANT SELECT ON TABLES TO studio_app;
+-- The ledger's functions are granted by name, by its migrations: some are for the ledger's own functions only.
 ALTER DEFAULT PRIVILEGES FOR ROLE studio_owner IN SCHEMA ledger
-  GRANT EXECUTE ON FUNCTIONS TO studio_app;
+  REVOKE EXECUTE ON FUNCTIONS FROM studio_app;

@@ -1,4 +1,4 @@
-"""What staff see of the gateway: the catalogue and the calls."""
+"""What staff see of the gateway: the catalogue, the calls and their receipts."""
 
 from gateway.admin import calls, catalogue
 

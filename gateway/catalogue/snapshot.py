@@ -265,7 +265,9 @@ class _Builder:
                 continue
             if not routes:
                 deprecation = self._deprecation(model)
-            routes.append(_route(current, weight))
+            route = _route(current, weight)
+            if route not in routes:  # two models may have one successor
+                routes.append(route)
         if not routes:
             return None
         return Resolution(

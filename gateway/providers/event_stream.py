@@ -63,7 +63,14 @@ class EventReader:
 
 
 def _read(block: bytes) -> Event | None:
-    name, lines = b"", []
+    """Read one event. Nearly all are a line of data, with or without a line of name before it."""
+    name = b""
+    if block.startswith(b"event: "):
+        named, _, block = block.partition(b"\n")
+        name = named[7:].strip()
+    if block.startswith(b"data: ") and b"\n" not in block:
+        return Event(name, block[6:])
+    lines = []
     for line in block.split(b"\n"):
         field, _, value = line.partition(b":")
         if field == b"data":

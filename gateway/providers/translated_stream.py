@@ -25,25 +25,26 @@ from gateway.providers.event_stream import Event, EventReader
 from gateway.providers.failures import UpstreamInvalid
 
 _BYTES_PER_TOKEN = 4
+_MORE = b'},"finish_reason":null}]}\n\n'
 _ENCODE = msgspec.json.Encoder().encode
 
 
 class TranslatedStream(ABC):
     """A stream being translated (see `base.ChatStream`).
 
-    Subclasses set `usage`, `finished` and, through `_fail`, `failure`.
+    Subclasses set `_usage`, `finished` and, through `_fail`, `failure`.
     """
 
     def __init__(self, target: Target, *, wants_usage: bool) -> None:
         self.finished = False
         self.failure: UpstreamFailure | None = None
-        self.usage: ChatUsage | None = None
+        self._usage: ChatUsage | None = None
         self.finish_reason: str | None = None
         self._wants_usage = wants_usage
         self._reader = EventReader()
         self._pieces = 0
         self._text_bytes = 0
-        self._begun: set[int] = set()
+        self._heads: dict[int, bytes] = {}
         self._head: dict[str, Any] = {
             "id": target.answer_id,
             "object": "chat.completion.chunk",
@@ -51,6 +52,11 @@ class TranslatedStream(ABC):
             "model": target.model,
         }
         self._opening = b"data: " + _ENCODE(self._head)[:-1] + b',"choices":[{"index":'
+
+    @property
+    def usage(self) -> ChatUsage | None:
+        """The provider's last readable usage."""
+        return self._usage
 
     @property
     def relayed_tokens(self) -> int:
@@ -91,8 +97,13 @@ class TranslatedStream(ABC):
         return self.finished or self.failure is not None
 
     def _text(self, index: int, text: str) -> bytes:
-        """Give a piece of a choice's text."""
-        return self._said(index, b'"content":' + _ENCODE(text), utf8_bytes(text))
+        """Give a piece of a choice's text; most of a stream is this."""
+        head = self._heads.get(index)
+        if head is None or not text:
+            return self._said(index, b'"content":' + _ENCODE(text), utf8_bytes(text))
+        self._pieces += 1
+        self._text_bytes += len(text) if text.isascii() else len(text.encode())
+        return b"".join((head, b'"content":', _ENCODE(text), _MORE))
 
     def _reasoning(self, index: int, text: str) -> bytes:
         """Give a piece of visible reasoning."""
@@ -138,10 +149,10 @@ class TranslatedStream(ABC):
 
     def _chunk(self, index: int, delta: bytes, reason: bytes) -> bytes:
         """Write one chunk; the first of a choice says whose words follow, as OpenAI's does."""
+        head = self._heads.get(index)
         role = b""
-        if index not in self._begun:
-            self._begun.add(index)
-            role = self._opening + b"%d" % index
-            role += b',"delta":{"role":"assistant","content":""},"finish_reason":null}]}\n\n'
-        ending = b'},"finish_reason":' + reason + b"}]}\n\n"
-        return role + self._opening + b"%d" % index + b',"delta":{' + delta + ending
+        if head is None:
+            head = self._opening + b'%d,"delta":{' % index
+            self._heads[index] = head
+            role = head + b'"role":"assistant","content":""' + _MORE
+        return b"".join((role, head, delta, b'},"finish_reason":', reason, b"}]}\n\n"))

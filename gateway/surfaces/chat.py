@@ -142,6 +142,7 @@ async def _stream(request: Request, task: ChatTask, writer: StreamWriter | None)
     watcher = asyncio.create_task(_watch(request, relay))
     pulse = _Pulse(request)
     try:
+        await asyncio.sleep(0)  # who left before the first byte is noticed before it is relayed
         await request.start(200, _stream_headers(request, relay))
         async for data in relay.chunks():
             pulse.beat()

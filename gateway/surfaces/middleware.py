@@ -37,8 +37,8 @@ logger = logging.getLogger(__name__)
 
 AsyncView = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
-PUBLIC = frozenset({"/health", "/health/ready"})
-"""API paths that need no credential."""
+PUBLIC = frozenset({"/health", "/health/ready", "/v1/stripe/webhook"})
+"""API paths that need no credential; Stripe signs what it sends."""
 
 
 class ApiRequest(ASGIRequest):

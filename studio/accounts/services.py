@@ -30,7 +30,7 @@ from studio.accounts.errors import (
     WorkspaceExists,
 )
 from studio.accounts.models import DEFAULT_TIER, AppKey, Session, Tier, Workspace
-from studio.accounts.scopes import CLIENT_SCOPES, DEFAULT_SCOPES
+from studio.accounts.scopes import CLIENT_SCOPES, KEY_SCOPES
 from studio.core.errors import InvalidRequest
 from studio.core.ids import new_id
 from studio.core.secrets import digest
@@ -126,7 +126,7 @@ def create_app_key(
         raise AccountNotFound("No such workspace.")
     minted = keys.mint(publishable=publishable)
     version, mac = current_mac(minted.token)
-    default_scopes = CLIENT_SCOPES if publishable else DEFAULT_SCOPES
+    default_scopes = CLIENT_SCOPES if publishable else KEY_SCOPES
     key = AppKey(
         workspace_id=workspace_id,
         kind=AppKey.Kind.PUBLISHABLE if publishable else AppKey.Kind.SECRET,
@@ -163,7 +163,7 @@ def ensure_static_key(token: str) -> None:
             "kind": AppKey.Kind.STATIC,
             "pepper_version": version,
             "last_four": token[-4:],
-            "scopes": list(DEFAULT_SCOPES),
+            "scopes": list(KEY_SCOPES),
         },
     )
 

@@ -6,7 +6,7 @@ Nothing is meant to reach it; it exists for the day something does.
 import re
 
 _SECRET = re.compile(
-    r"(sk-[A-Za-z0-9_\-]{8,}|r8_[A-Za-z0-9]{8,}|xai-[A-Za-z0-9]{8,}|gw_(?:live|test|pub)_[A-Za-z0-9]{8,}"
+    r"(sk-[A-Za-z0-9_\-]{8,}|(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{8,}|r8_[A-Za-z0-9]{8,}|xai-[A-Za-z0-9]{8,}|gw_(?:live|test|pub)_[A-Za-z0-9]{8,}"
     r"|gws_[A-Za-z0-9_\-]{8,}|whsec_[A-Za-z0-9+/=]{8,}|ek_[A-Za-z0-9]{8,}|el_[A-Za-z0-9]{16,}"
     r"|AIza[A-Za-z0-9_\-]{16,}|(?<=://)[^\s/@]*:[^\s/@]+(?=@)"
     r"|eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]*|(?i:bearer)\s+[A-Za-z0-9._\-]{8,})"

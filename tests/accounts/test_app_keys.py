@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 Identify = Callable[..., Caller]
 SECOND = dt.timedelta(seconds=1)
 CLIENT = ("chat", "models", "images", "audio", "jobs", "realtime")
-USUAL = (*CLIENT, "credits:read", "analytics:read")
+USUAL = (*CLIENT, "credits:read", "analytics:read", "billing")
 
 
 def _base62(number: int, length: int) -> str:

@@ -19,6 +19,13 @@ SETTLE = """SELECT verdict, fresh, charged, available FROM ledger.ledger_settle(
   %s::bigint[], %s::uuid[], %s::text[], %s::bigint[], %s::bigint[]) ORDER BY n"""
 CREDIT = """SELECT verdict, available FROM ledger.ledger_credit(
   %s, %s, %s, %s, %s::smallint, now() + %s * interval '1 second', 'test')"""
+REFUND = "SELECT verdict, available, refundable FROM ledger.ledger_refund(%s, %s, %s, %s)"
+PAYOUT = "SELECT verdict, available FROM ledger.ledger_payout(%s, %s, %s, %s, %s)"
+REINSTATE = "SELECT verdict, available FROM ledger.ledger_reinstate(%s, %s, %s, %s)"
+ADJUST = """SELECT verdict, available FROM ledger.ledger_adjust(
+  %s, %s, %s, %s, %s::smallint, 'infinity', 'test')"""
+FREEZE = "SELECT ledger.ledger_freeze(%s, %s, 'test')"
+UNFREEZE = "SELECT verdict, frozen FROM ledger.ledger_unfreeze(%s, %s, 'test')"
 ETERNITY_S = 10**9
 
 
@@ -67,6 +74,45 @@ class LedgerClient:
         parameters = [wallet, id or uuid.uuid4(), kind, amount, priority, seconds]
         return one(self.connection, CREDIT, *parameters)
 
+    def refund(self, wallet: int, call: UUID, amount: int, ref: str = "refund") -> Row:
+        """Refund a call. Returns: (verdict, available, refundable)."""
+        return one(self.connection, REFUND, wallet, call, amount, ref)
+
+    def pay_out(
+        self, wallet: int, top_up: UUID, amount: int, ref: str = "payout", *, force: bool = False
+    ) -> Row:
+        """Pay out a top-up. Returns: (verdict, available)."""
+        return one(self.connection, PAYOUT, wallet, top_up, amount, ref, force)
+
+    def reinstate(self, wallet: int, top_up: UUID, amount: int, ref: str = "won") -> Row:
+        """Take a payout back. Returns: (verdict, available)."""
+        return one(self.connection, REINSTATE, wallet, top_up, amount, ref)
+
+    def adjust(
+        self, wallet: int, amount: int, *, paid: bool, id: UUID | None = None, priority: int = 100
+    ) -> Row:
+        """Adjust paid or given credit. Returns: (verdict, available)."""
+        return one(self.connection, ADJUST, wallet, id or uuid.uuid4(), amount, paid, priority)
+
+    def freeze(self, wallet: int, id: UUID) -> str:
+        """Freeze for one reason. Returns: the verdict."""
+        return str(one(self.connection, FREEZE, wallet, id)[0])
+
+    def unfreeze(self, wallet: int, id: UUID) -> Row:
+        """Lift one reason. Returns: (verdict, frozen)."""
+        return one(self.connection, UNFREEZE, wallet, id)
+
+    def take_corrections(self, limit: int = 100) -> list[Row]:
+        """Empty the outbox. Returns: (wallet, call, amount) of each."""
+        query = "SELECT wallet_id, call_id, amount FROM ledger.ledger_take_corrections(%s)"
+        return self.connection.execute(query, [limit]).fetchall()
+
+    def lots(self, wallet: int) -> list[Row]:
+        """Read (kind, paid, remaining, held) of a wallet's live lots, in burn order."""
+        query = """SELECT kind, paid, remaining, held FROM ledger.lot WHERE wallet_id = %s AND live
+                   ORDER BY priority, expires_at, id"""
+        return self.connection.execute(query, [wallet]).fetchall()
+
     def extend(self, wallet: int, *ids: UUID, seconds: int) -> list[bool]:
         """Extend holds. Returns: whether each is open."""
         query = "SELECT extended FROM ledger.ledger_extend(%s::bigint[], %s::uuid[], %s) ORDER BY n"
@@ -79,6 +125,19 @@ class LedgerClient:
         ((verdict, _),) = self.hold(wallet, (call, amount), seconds=seconds)
         assert verdict == "held"
         return call
+
+    def charged(self, wallet: int, charge: int, *, held: int | None = None) -> UUID:
+        """Charge a call of `held`, or of its very charge. Returns: its id."""
+        call = self.held(wallet, held or charge)
+        ((verdict, fresh, taken, _),) = self.settle(wallet, (call, "usage", charge))
+        assert (verdict, fresh, taken) == ("usage", True, charge)
+        return call
+
+    def topped_up(self, wallet: int, amount: int) -> UUID:
+        """Top up. Returns: the id of the top-up."""
+        event = uuid.uuid4()
+        assert self.credit(wallet, amount, kind="topup", id=event)[0] == "credited"
+        return event
 
     def sweep_holds(self, limit: int = 100) -> int:
         """Run one sweep. Returns: how many lapsed."""
@@ -105,10 +164,12 @@ class LedgerClient:
     def everything(self, wallet: int) -> tuple[list[Row], ...]:
         """Read all rows of a wallet, to show that nothing moved."""
         queries = (
-            "SELECT * FROM ledger.wallet WHERE id = %s",
-            "SELECT * FROM ledger.lot WHERE wallet_id = %s ORDER BY id",
-            "SELECT * FROM ledger.hold WHERE wallet_id = %s ORDER BY id, seq",
-            "SELECT * FROM ledger.entry WHERE wallet_id = %s ORDER BY id, seq",
+            "SELECT t::text FROM ledger.wallet t WHERE id = %s",
+            "SELECT t::text FROM ledger.lot t WHERE wallet_id = %s ORDER BY id",
+            "SELECT t::text FROM ledger.hold t WHERE wallet_id = %s ORDER BY id, seq",
+            "SELECT t::text FROM ledger.entry t WHERE wallet_id = %s ORDER BY id, seq",
+            "SELECT t::text FROM ledger.wallet_freeze t WHERE wallet_id = %s ORDER BY id",
+            "SELECT t::text FROM ledger.correction t WHERE wallet_id = %s ORDER BY call_id, at",
         )
         return tuple(self.connection.execute(query, [wallet]).fetchall() for query in queries)
 

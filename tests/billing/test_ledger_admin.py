@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from billing import ledger, services
-from billing.models import Entry, Hold, Lot, Wallet
+from billing.models import Entry, Hold, Lot, MoneyRequest, Wallet
 from studio.accounts.models import Workspace
 from studio.core.ids import new_id
 
@@ -94,7 +94,7 @@ def test_the_filters_offer_what_the_tables_allow(
             "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = %s", [constraint]
         )
         (definition,) = cursor.fetchone()
-    accounts = {"cash", "wallet", "revenue", "receivable", "expired"}
+    accounts = {"cash", "wallet", "revenue", "receivable", "expired", "granted", "adjustments"}
     allowed = set(re.findall(r"'(\w+)'", definition)) - accounts
     assert allowed == set(known.values)
 
@@ -116,7 +116,7 @@ def test_a_key_that_is_none_finds_nothing(clerk: Client, name: str, key: str) ->
 
 def test_only_who_may_grant_grants(workspace: Workspace, clerk: Client) -> None:
     address = f"/admin/billing/wallet/{workspace.pk}/grant/"
-    form = {"credit_id": str(new_id()), "credits": "1", "reason": "sorry"}
+    form = {"key": str(new_id()), "credits": "1", "reason": "sorry"}
     assert clerk.get(address).status_code == 403
     assert clerk.post(address, form).status_code == 403
     assert Client().post(address, form).status_code == 302
@@ -128,13 +128,14 @@ def test_a_grant_sent_twice_grants_once_and_names_who_gave_it(
 ) -> None:
     address = f"/admin/billing/wallet/{workspace.pk}/grant/"
     assert admin_client.get(address).status_code == 200
-    form = {"credit_id": str(new_id()), "credits": "0.5", "reason": "sorry for the outage"}
+    form = {"key": str(new_id()), "credits": "0.5", "reason": "sorry for the outage"}
     for _ in range(2):
         done = admin_client.post(address, form)
         assert done.status_code == 302
-    entry = Entry.objects.get(wallet_id=workspace.pk, call_id=form["credit_id"])
-    assert (entry.kind, entry.amount_ucr) == ("promo", 500_000)
-    assert entry.ref == "sorry for the outage (admin)"
+    [entry] = Entry.objects.filter(wallet_id=workspace.pk, kind="grant")
+    assert (entry.amount_ucr, entry.ref) == (500_000, f"sorry for the outage [{entry.call_id}]")
+    asked = MoneyRequest.objects.get(pk=entry.call_id)
+    assert (asked.requested_by.get_username(), asked.state) == ("admin", "executed")
 
 
 @pytest.mark.parametrize(
@@ -143,7 +144,7 @@ def test_a_grant_sent_twice_grants_once_and_names_who_gave_it(
 def test_a_grant_that_makes_no_sense_says_so(
     workspace: Workspace, admin_client: Client, wrong: dict[str, str]
 ) -> None:
-    form = {"credit_id": str(new_id()), "credits": "1", "reason": "sorry", **wrong}
+    form = {"key": str(new_id()), "credits": "1", "reason": "sorry", **wrong}
     page = admin_client.post(f"/admin/billing/wallet/{workspace.pk}/grant/", form)
     assert page.status_code == 200
     assert b"errorlist" in page.content

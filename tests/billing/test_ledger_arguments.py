@@ -133,6 +133,7 @@ def test_a_charge_beyond_all_reason_is_owed_or_refused_never_lost(
         (1, None),
         (2, None),
         (2, "refund"),
+        (2, "adjustment"),
         (2, "gift"),
         (3, None),
         (3, 0),
@@ -174,3 +175,107 @@ def test_an_extension_that_is_not_well_formed_extends_nothing(
 def test_a_sweep_needs_a_limit(ledger: LedgerClient, function: str, limit: int | None) -> None:
     with pytest.raises(psycopg.errors.CheckViolation):
         ledger.connection.execute(f"SELECT ledger.{function}(%s::int)", [limit])
+
+
+MONEY: dict[str, list[tuple[int, object]]] = {
+    "ledger_refund(%s, %s, %s::bigint, %s)": [
+        (0, None),
+        (1, None),
+        (2, None),
+        (2, 0),
+        (2, -1),
+        (3, None),
+        (3, ""),
+    ],
+    "ledger_payout(%s, %s, %s::bigint, %s, %s::bool)": [
+        (0, None),
+        (1, None),
+        (2, None),
+        (2, 0),
+        (2, -1),
+        (3, None),
+        (3, ""),
+        (4, None),
+    ],
+    "ledger_reinstate(%s, %s, %s::bigint, %s)": [
+        (0, None),
+        (1, None),
+        (2, None),
+        (2, 0),
+        (2, -BIGGEST - 1),
+        (3, None),
+        (3, ""),
+    ],
+    "ledger_adjust(%s, %s, %s::bigint, %s::bool, %s::smallint, %s::timestamptz, %s)": [
+        (0, None),
+        (1, None),
+        (2, None),
+        (2, 0),
+        (2, 10**17 + 1),
+        (2, -(10**17) - 1),
+        (2, BIGGEST),
+        (2, -BIGGEST - 1),
+        (3, None),
+        (4, None),
+        (5, None),
+        (6, None),
+        (6, ""),
+    ],
+    "ledger_freeze(%s, %s, %s)": [(0, None), (1, None), (2, None), (2, "")],
+    "ledger_unfreeze(%s, %s, %s)": [(0, None), (1, None), (2, None), (2, "")],
+    "ledger_close_month(%s::date, %s, %s)": [
+        (0, None),
+        (0, "2020-01-02"),
+        (1, None),
+        (1, ""),
+        (2, None),
+        (2, "ann"),
+    ],
+    "ledger_take_corrections(%s::int)": [(0, None), (0, 0), (0, -1)],
+}
+
+
+@pytest.mark.parametrize("function", MONEY)
+def test_a_movement_that_is_not_well_formed_moves_nothing(
+    ledger: LedgerClient, wallet: int, function: str
+) -> None:
+    top_up = uuid.uuid4()
+    ledger.credit(wallet, 1000, kind="topup", id=top_up)
+    call = ledger.held(wallet, 10)
+    ledger.settle(wallet, (call, "usage", 10))
+    good: dict[str, list[Any]] = {
+        "refund": [wallet, call, 5, "a reason"],
+        "payout": [wallet, top_up, 5, "a reason", True],
+        "reinstate": [wallet, top_up, 5, "a reason"],
+        "adjust": [wallet, uuid.uuid4(), 5, True, 100, "infinity", "a reason"],
+        "freeze": [wallet, uuid.uuid4(), "a reason"],
+        "unfreeze": [wallet, uuid.uuid4(), "a reason"],
+        "close_month": ["2020-01-01", "ann", "bob"],
+        "take_corrections": [10],
+    }
+    parameters = good[function.partition("(")[0].removeprefix("ledger_")]
+    before = ledger.everything(wallet)
+    for position, value in MONEY[function]:
+        spoiled_ones = [*parameters[:position], value, *parameters[position + 1 :]]
+        with pytest.raises(REFUSED):
+            ledger.connection.execute(
+                f"SELECT * FROM ledger.{function}",  # noqa: S608  our own names
+                spoiled_ones,
+            )
+    assert ledger.everything(wallet) == before
+
+
+@pytest.mark.parametrize("amount", [BIGGEST, 10**17])
+def test_an_amount_beyond_all_reason_is_refused_as_too_much(
+    ledger: LedgerClient, wallet: int, amount: int
+) -> None:
+    top_up = uuid.uuid4()
+    ledger.credit(wallet, 1000, kind="topup", id=top_up)
+    call = ledger.held(wallet, 10)
+    ledger.settle(wallet, (call, "usage", 10))
+    before = ledger.everything(wallet)
+    assert ledger.refund(wallet, call, amount) == ("too_much", 990, 10)
+    assert ledger.pay_out(wallet, top_up, amount, force=True) == ("too_much", 990)
+    assert ledger.reinstate(wallet, top_up, amount) == ("too_much", 990)
+    assert ledger.adjust(wallet, -(10**17), paid=True) == ("insufficient", 990)
+    assert ledger.everything(wallet) == before

@@ -6,7 +6,17 @@ import psycopg
 import pytest
 
 from studio.core.ids import new_id
-from tests.billing.ledger_client import HOLD, SETTLE, Connection, LedgerClient, new_wallet
+from tests.billing.ledger_client import (
+    ADJUST,
+    HOLD,
+    PAYOUT,
+    REFUND,
+    REINSTATE,
+    SETTLE,
+    Connection,
+    LedgerClient,
+    new_wallet,
+)
 from tests.databases import Database
 
 SCANS = """SELECT relname, seq_scan FROM pg_stat_xact_user_tables
@@ -25,6 +35,10 @@ def full_ledger(fresh_database: Database) -> Iterator[LedgerClient]:
     pair = [[wallet], [new_id()]]
     connection.execute(HOLD, [*pair, [1], [60], [1], [0]], prepare=True)
     connection.execute(SETTLE, [*pair, ["void"], [0], [0]], prepare=True)
+    client.refund(wallet, new_id(), 1)
+    client.pay_out(wallet, new_id(), 1, force=True)
+    client.reinstate(wallet, new_id(), 1)
+    client.adjust(wallet, -1, paid=True)
     client.credit(wallet, 10**9)
     for _ in range(10):
         batch = [(wallet, new_id(), 10) for _ in range(1000)]
@@ -57,5 +71,12 @@ def test_plans_made_on_empty_tables_scan_nothing_when_they_are_full(
     assert scans(connection, HOLD, hold) == {}
     assert scans(connection, SETTLE, [wallets, calls, ends, [5] * size, [0] * size]) == {}
     assert scans(connection, SETTLE, [wallets, calls, ends, [500] * size, [0] * size]) == {}
+    (wallet,) = set(wallets)
+    over, top_up = full_ledger.charged(wallet, 5), full_ledger.topped_up(wallet, 100)
+    full_ledger.pay_out(wallet, top_up, 1, "a")
+    assert scans(connection, REFUND, [wallet, over, 1, "a"]) == {}
+    assert scans(connection, PAYOUT, [wallet, top_up, 1, "b", True]) == {}
+    assert scans(connection, REINSTATE, [wallet, top_up, 1, "c"]) == {}
+    assert scans(connection, ADJUST, [wallet, new_id(), -1, True, 100]) == {}
     extend = "SELECT * FROM ledger.ledger_extend(%s::bigint[], %s::uuid[], 75)"
     assert scans(connection, extend, [wallets, calls]) == {}

@@ -245,7 +245,9 @@ def test_a_killed_connection_leaves_all_of_a_batch_or_nothing(
 def test_every_function_waits_for_the_wallet_before_it_touches_anything(
     ledger: LedgerClient, owner: Connection, wallet: int
 ) -> None:
-    ledger.credit(wallet, 100)
+    top_up = ledger.topped_up(wallet, 100)
+    over = ledger.charged(wallet, 10)
+    ledger.pay_out(wallet, top_up, 1, "a")
     call = ledger.held(wallet, 10)
     for table in ("hold", "lot"):
         query = sql.SQL("UPDATE ledger.{} SET expires_at = now() WHERE wallet_id = %s")
@@ -260,6 +262,12 @@ def test_every_function_waits_for_the_wallet_before_it_touches_anything(
             lambda: ledger.hold(wallet, (new_id(), 1)),
             lambda: ledger.settle(wallet, (call, "usage", 1)),
             lambda: ledger.credit(wallet, 1),
+            lambda: ledger.refund(wallet, over, 1),
+            lambda: ledger.pay_out(wallet, top_up, 1, "b", force=True),
+            lambda: ledger.reinstate(wallet, top_up, 1),
+            lambda: ledger.adjust(wallet, -1, paid=True),
+            lambda: ledger.freeze(wallet, uuid.uuid4()),
+            lambda: ledger.unfreeze(wallet, uuid.uuid4()),
             ledger.sweep_holds,
             ledger.sweep_lots,
         ]

@@ -273,7 +273,8 @@ def test_a_sweep_takes_no_more_than_its_limit(
 def test_a_caller_with_a_frozen_snapshot_is_refused(
     ledger: LedgerClient, wallet: int, level: str
 ) -> None:
-    ledger.credit(wallet, 100)
+    top_up = ledger.topped_up(wallet, 100)
+    over = ledger.charged(wallet, 10)
     call = ledger.held(wallet, 10)
     before = ledger.everything(wallet)
     for action in (
@@ -282,6 +283,13 @@ def test_a_caller_with_a_frozen_snapshot_is_refused(
         lambda: ledger.credit(wallet, 1),
         lambda: ledger.extend(wallet, call, seconds=9),
         ledger.sweep_lots,
+        lambda: ledger.refund(wallet, over, 1),
+        lambda: ledger.pay_out(wallet, top_up, 1),
+        lambda: ledger.reinstate(wallet, top_up, 1),
+        lambda: ledger.adjust(wallet, 1, paid=True),
+        lambda: ledger.freeze(wallet, uuid.uuid4()),
+        lambda: ledger.unfreeze(wallet, uuid.uuid4()),
+        ledger.take_corrections,
     ):
         with pytest.raises(psycopg.errors.SerializationFailure), ledger.connection.transaction():
             ledger.connection.execute(f"SET TRANSACTION ISOLATION LEVEL {level}")

@@ -109,8 +109,13 @@ def test_even_the_owner_does_not_rewrite_by_mistake(
         "UPDATE ledger.wallet SET owed = -1 WHERE id = %(wallet)s",
         "UPDATE ledger.hold SET amount = 0 WHERE wallet_id = %(wallet)s",
         "UPDATE ledger.hold SET markup_bp = -1 WHERE wallet_id = %(wallet)s",
-        "INSERT INTO ledger.lot (wallet_id, kind, granted, remaining, live)"
-        " VALUES (-1, 'promo', 1, 1, true)",
+        "UPDATE ledger.lot SET paid = true WHERE wallet_id = %(wallet)s",
+        "INSERT INTO ledger.lot (wallet_id, kind, paid, granted, remaining, live)"
+        " VALUES (-1, 'promo', false, 1, 1, true)",
+        "INSERT INTO ledger.lot (wallet_id, kind, paid, granted, remaining, live)"
+        " VALUES (%(wallet)s, 'topup', false, 1, 1, true)",
+        "INSERT INTO ledger.lot (wallet_id, kind, paid, granted, remaining, live)"
+        " VALUES (%(wallet)s, 'grant', true, 1, 1, true)",
         ENTRY + "(%(wallet)s, uuidv7(), 0, 'usage', 'wallet', 'revenue', 1, -1)",
         ENTRY + "(%(wallet)s, uuidv7(), 0, 'usage', 'revenue', 'wallet', 1, 1)",
         ENTRY + "(%(wallet)s, uuidv7(), 0, 'gift', 'wallet', 'revenue', 1, 1)",
@@ -154,8 +159,8 @@ def test_an_entry_cannot_be_repeated(owner: Connection, busy_wallet: int) -> Non
             {"lot_held", "hold_lot"},
         ),
         (
-            "INSERT INTO ledger.lot (wallet_id, kind, granted, remaining, live)"
-            " VALUES (%(wallet)s, 'promo', 9, 9, true)",
+            "INSERT INTO ledger.lot (wallet_id, kind, paid, granted, remaining, live)"
+            " VALUES (%(wallet)s, 'promo', false, 9, 9, true)",
             {"lot_grant", "lot_remaining"},
         ),
         (
@@ -181,13 +186,33 @@ def test_an_entry_cannot_be_repeated(owner: Connection, busy_wallet: int) -> Non
             "INSERT INTO ledger.entry (wallet_id, id, seq, kind, debit, credit, lot_id, amount)"
             " SELECT wallet_id, id, 1, 'refund', 'revenue', 'wallet', lot_id, 6 FROM ledger.entry"
             " WHERE wallet_id = %(wallet)s AND kind = 'usage'",
-            {"lot_grant", "lot_remaining", "refunds"},
+            {"lot_grant", "lot_remaining", "refunds", "refund_of_given_credit"},
         ),
         (
             "INSERT INTO ledger.entry (wallet_id, id, seq, kind, debit, credit, lot_id, amount)"
             " SELECT wallet_id, id, 1, 'payout', 'wallet', 'cash', lot_id, 101 FROM ledger.entry"
             " WHERE wallet_id = %(wallet)s AND kind = 'promo'",
             {"group_kinds", "lot_remaining", "payouts"},
+        ),
+        (
+            "INSERT INTO ledger.entry (wallet_id, id, seq, kind, debit, credit, lot_id, amount)"
+            " SELECT wallet_id, id, 1, 'reinstatement', 'cash', 'wallet', lot_id, 1"
+            " FROM ledger.entry WHERE wallet_id = %(wallet)s AND kind = 'promo'",
+            {"group_kinds", "lot_grant", "lot_remaining", "reinstatements"},
+        ),
+        (
+            "WITH l AS (INSERT INTO ledger.lot (wallet_id, kind, paid, granted, remaining, live)"
+            " VALUES (%(wallet)s, 'refund', true, 2, 2, true) RETURNING *)"
+            " INSERT INTO ledger.entry (wallet_id, id, seq, kind, debit, credit, lot_id, amount)"
+            " SELECT e.wallet_id, e.id, 1, 'refund', 'revenue', 'wallet', l.id, 2"
+            " FROM ledger.entry e, l WHERE e.wallet_id = %(wallet)s AND e.kind = 'usage'",
+            {"refund_of_given_credit"},
+        ),
+        ("UPDATE ledger.wallet SET frozen = true WHERE id = %(wallet)s", {"wallet_frozen"}),
+        (
+            "UPDATE ledger.lot SET expires_at = now() - interval '2 hours'"
+            " WHERE wallet_id = %(wallet)s",
+            {"lot_expired"},
         ),
     ],
 )

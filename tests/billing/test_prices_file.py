@@ -21,6 +21,11 @@ SESSION = (
     + "per = 1\n"
 )
 
+IMAGE = (
+    ENTRY.replace("chat", "image").replace('input = "4", output = "20"', 'image = "0.04"')
+    + 'per = 1\noptions = { size = "1x1", quality = "hd" } # options\n'
+)
+
 
 def test_dollars_become_exact_micro_credits() -> None:
     assert usd_to_ucr("4") == 4_000_000_000
@@ -39,11 +44,20 @@ def test_what_is_no_exact_price_is_refused(text: str) -> None:
 def test_the_shipped_file_names_a_source_and_a_day_for_every_price() -> None:
     rows = read_price_file()
     assert all(row.source and row.as_of.year >= 2026 for row in rows)
-    assert all(row.list_ucr == row.cost_ucr for row in rows)
+    sold_otherwise = {
+        (row.model, row.options["size"], row.options["quality"], row.list_ucr, row.cost_ucr)
+        for row in rows
+        if row.list_ucr != row.cost_ucr
+    }
+    assert sold_otherwise == {
+        ("dall-e-2", "1024x1024", "standard", 18_000_000, 20_000_000),
+        ("dall-e-3", "1792x1024", "hd", 80_000_000, 120_000_000),
+        ("dall-e-3", "1024x1792", "hd", 80_000_000, 120_000_000),
+    }
     chat = {row.meter for row in rows if row.operation == "chat"}
     assert chat == {"input", "cached_input", "cache_write", "output"}
     others = {(row.operation, row.meter) for row in rows if row.operation != "chat"}
-    assert others == {("embedding", "input"), ("realtime", "session")}
+    assert others == {("embedding", "input"), ("realtime", "session"), ("image", "image")}
 
 
 def test_a_cost_of_its_own_stands_beside_the_price(tmp_path: Path) -> None:
@@ -68,6 +82,14 @@ def test_a_cost_of_its_own_stands_beside_the_price(tmp_path: Path) -> None:
         (EMBEDDING.replace('"0.02"', '"0.02", output = "1"'), "no meter 'output'"),
         (EMBEDDING + "options = { above_input_tokens = 1 }\n", "no other option than none"),
         (SESSION.replace("per = 1\n", ""), "priced per 1$"),
+        (
+            IMAGE.replace(', quality = "hd"', ""),
+            "no other option than size, a word, quality, a word",
+        ),
+        (IMAGE.replace('"hd"', '"auto"'), "no other option"),
+        (IMAGE.replace('"hd"', "1"), "no other option"),
+        (IMAGE.replace("} # options", ", style = 1 }"), "no other option"),
+        (IMAGE.replace("per = 1\n", ""), "priced per 1$"),
         (ENTRY + 'cost_usd = { audio = "1" }\n', "a cost without a price: audio"),
         (ENTRY + 'colour = "red"\n', "colour"),
         (ENTRY.replace('source = "somewhere"\n', ""), "source"),

@@ -11,6 +11,8 @@ from studio.core.redaction import clean_provider_message, redact
         "sk-proj-abcdefghijklmnop",
         "sk-ant-api03-abcdefghijklmnop",
         "r8_abcdefghijklmnop",
+        "sk_live_abcdefghijklmnop",
+        "rk_test_abcdefghijklmnop",
         "xai-abcdefghijklmnop",
         "gw_live_abcdefghijklmnop",
         "gws_abcdefghijklmnop",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 import pytest
 import requests
 from django.db import connection
@@ -108,3 +109,14 @@ def make_payer(open_database: None, gateway_url: str) -> Callable[..., Payer]:
 def payer(make_payer: Callable[..., Payer]) -> Payer:
     """One workspace with 1 000 credits on the tier managed."""
     return make_payer()
+
+
+@pytest.fixture
+def gateway_owner(gateway_database: Database) -> Callable[[str], None]:
+    """Run statements as the owner of the gateway's database."""
+
+    def run(statements: str) -> None:
+        with psycopg.connect(gateway_database.owner_url, autocommit=True) as owner:
+            owner.execute(statements)
+
+    return run

@@ -4,7 +4,7 @@ own, callers that pay, and the sandbox's word on what was sent.
 
 import contextlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,11 +66,19 @@ class Stage:
 
 @contextlib.contextmanager
 def staged(
-    facts: Facts, name: str, directory: Path, environment: dict[str, str]
+    facts: Facts,
+    name: str,
+    directory: Path,
+    environment: dict[str, str],
+    *,
+    prepare: Callable[[], None] = lambda: None,
 ) -> Iterator[Stage]:
-    """Run a gateway on a clone of its own, with the kinds of `add_kinds`."""
+    """Run a gateway on a clone of its own, with the kinds of `add_kinds` and what `prepare`
+    writes.
+    """
     with cloned(facts, name) as database, django_on(database):
         add_kinds()
+        prepare()
         urls = {"DATABASE_URL": database.app_url, "DATABASE_OWNER_URL": database.owner_url}
         gateway = run_gateway(directory, environment | urls)
         try:
@@ -115,6 +123,11 @@ def add_kind(
 def new_mark() -> str:
     """Make a word that no other request has."""
     return f"mark-{uuid.uuid4().hex}"
+
+
+def strike(fault: str, mark: str, times: int = 1) -> str:
+    """Ask the sandbox to fail the first requests with this mark."""
+    return f"[[sandbox {fault} times={times} tag={mark}]] {mark}"
 
 
 def price_of(provider: str, model: str) -> ChatPrice:

@@ -116,7 +116,9 @@ def leave(payer: Payer, sandbox_url: str, body: dict[str, Any], *, events: int) 
         sandbox.send("GET", f"/_sandbox/requests?contains={mark}&at_least=1")
         received = b""
         while received.count(b"data: ") < events:
-            received += client.recv(65536)
+            data = client.recv(65536)
+            assert data, received
+            received += data
         left_at = time.time()
     [seen] = sandbox.journal(contains=mark)
     return {**seen, "after_leaving_s": seen["ended_at"] - left_at}

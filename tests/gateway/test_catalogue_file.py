@@ -63,7 +63,7 @@ def write(directory: Path, document: object) -> Path:
 def test_the_shipped_catalogue_has_every_channel_and_kind_of_the_guide() -> None:
     file = read_catalogue_file()
     assert list(file.channels) == ["stable", "experimental", "fast", "quality"]
-    assert file.channels["stable"].keys() == SEED_KINDS | {"embedding.default"}
+    assert file.channels["stable"].keys() == SEED_KINDS | {"embedding.default", "chat.gemini"}
     assert file.aliases["studiocore-1"] == "chat.default"
 
 

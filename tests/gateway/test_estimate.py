@@ -172,14 +172,14 @@ def test_what_a_wallet_cannot_pay_is_said_and_not_refused(
     make_payer: Callable[..., Payer],
 ) -> None:
     payer = make_payer(credits=20)
-    body = {**CHAT, "max_completion_tokens": 100_000}
+    body = {**CHAT, "kind": None, "model": "gpt-5.6-sol", "max_completion_tokens": 100_000}
     answer = estimate(payer, body)
     assert answer.status_code == 200
     assert (answer.json()["affordable"], answer.json()["available"]) == (False, 20.0)
     refused = payer.post("/v1/chat", json=body)
     assert refused.status_code == 402
     # The estimate's figure is the refusal's.
-    amount = refused.json()["error"].split("Estimated cost: ")[1].split()[0]
+    amount = refused.json()["error"]["message"].split("Estimated cost: ")[1].split()[0]
     assert credits_of(answer, "ceiling") == credits_to_ucr(amount)
     assert nothing_moved(payer, 20_000_000)
 

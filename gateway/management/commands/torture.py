@@ -9,14 +9,15 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from bench.torture.command import MIXED, TARGETS, Options, torture
+from bench.torture.command import MIXED, MONEY, TARGETS, Options, torture
 
 
 class Command(BaseCommand):
     """Start throw-away servers and processes, torture them, print a table."""
 
     help = (
-        "Kills gateways, PostgreSQL or Redis under load (or floods one wallet: holds) on "
+        "Kills gateways, PostgreSQL or Redis under load (or floods one wallet: holds; or moves "
+        "money beside an oracle: ledger, ledger-kills; or storms with payments: stripe) on "
         "throw-away servers. Exit code 1 if an acknowledged call was lost or changed, an "
         "invariant broken or credit held too long."
     )
@@ -25,7 +26,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
         parser.add_argument(
-            "what", nargs="?", default="all", choices=[*TARGETS, MIXED, "all", "holds"]
+            "what",
+            nargs="?",
+            default="all",
+            choices=[*TARGETS, MIXED, "all", "holds", "stripe", *MONEY],
         )
         parser.add_argument("--kills", type=int, default=25, help="of each target")
         parser.add_argument("--seed", type=int, default=None, help="default: another each time")
@@ -35,6 +39,7 @@ class Command(BaseCommand):
             "--affordable", type=int, default=5_000, help="holds: calls the wallet affords"
         )
         parser.add_argument("--asking", type=int, default=10_000, help="holds: callers at once")
+        parser.add_argument("--hours", type=float, default=1.0, help="ledger: how long")
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  Django's signature
         """Run, and say by the exit code whether all went well."""
@@ -48,6 +53,7 @@ class Command(BaseCommand):
                 callers=options["callers"],
                 affordable=options["affordable"],
                 asking=options["asking"],
+                hours=options["hours"],
             )
         )
         sys.exit(code)

@@ -199,10 +199,10 @@ class AnthropicStream(TranslatedStream):
 
     def _count_ourselves(self) -> None:
         """Put our count in place of the first one, which had next to no output in it."""
-        if self.usage is not None and not self._counted:
-            output_tokens = max(self.usage.output_tokens, self.relayed_tokens)
-            self.usage = msgspec.structs.replace(
-                self.usage, output_tokens=output_tokens, source="counted"
+        if self._usage is not None and not self._counted:
+            output_tokens = max(self._usage.output_tokens, self.relayed_tokens)
+            self._usage = msgspec.structs.replace(
+                self._usage, output_tokens=output_tokens, source="counted"
             )
 
     def _count(self, raw: Raw) -> bool:
@@ -219,7 +219,7 @@ class AnthropicStream(TranslatedStream):
         usage = usage_of(counts)
         if usage is None:
             return False
-        self.usage = usage
+        self._usage = usage
         return True
 
     def _text_piece(self, text: str) -> bytes:

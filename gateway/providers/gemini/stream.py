@@ -6,6 +6,7 @@ Source: Google's discovery document v1beta (2026-08-23), streamGenerateContent; 
 Python SDK 3.4.0.
 """
 
+from gateway.operations.chat import ChatUsage
 from gateway.operations.chat_tokens import utf8_bytes
 from gateway.providers.base import Target
 from gateway.providers.completion import WrittenCall
@@ -13,6 +14,7 @@ from gateway.providers.event_stream import Event
 from gateway.providers.failures import UpstreamInvalid
 from gateway.providers.gemini.answer import (
     ANSWER,
+    NO_RAW,
     UNREADABLE,
     Answer,
     CallIds,
@@ -38,6 +40,15 @@ class GeminiStream(TranslatedStream):
         self._ids = CallIds(target)
         self._calls: dict[int, int] = {}
         self._ended: set[int] = set()
+        self._unread = NO_RAW
+
+    @property
+    def usage(self) -> ChatUsage | None:
+        """The provider's last usage. Every event has one; only what is asked for is read."""
+        if self._unread is not NO_RAW:
+            self._usage = read_usage(self._unread) or self._usage
+            self._unread = NO_RAW
+        return self._usage
 
     def _take(self, event: Event) -> bytes:
         """Read one event; give the chunks it becomes."""
@@ -50,13 +61,17 @@ class GeminiStream(TranslatedStream):
             return self._fail(UpstreamInvalid("The provider sent an event that cannot be read."))
 
     def _relay(self, answer: Answer) -> bytes:
-        usage = read_usage(answer.usage_metadata)
-        self.usage = usage or self.usage
+        if answer.usage_metadata is not NO_RAW:
+            self._unread = answer.usage_metadata
         candidates = answer.candidates or []
         if answer.is_blocked:
             candidates = [Candidate(finish_reason="SAFETY")]
-        chunks = b"".join([self._candidate(candidate) for candidate in candidates])
-        self.finished = usage is not None and self.finish_reason is not None
+        if len(candidates) == 1:
+            chunks = self._candidate(candidates[0])
+        else:
+            chunks = b"".join([self._candidate(candidate) for candidate in candidates])
+        told = answer.usage_metadata is not NO_RAW
+        self.finished = told and self.finish_reason is not None and self.usage is not None
         return chunks
 
     def _candidate(self, candidate: Candidate) -> bytes:
@@ -66,7 +81,8 @@ class GeminiStream(TranslatedStream):
             index = 0
         if index in self._ended:
             return b""
-        chunks = b"".join([self._part(index, part) for part in candidate.parts])
+        parts = candidate.parts
+        chunks = b"".join([self._part(index, part) for part in parts]) if parts else b""
         if candidate.finish_reason is None:
             return chunks
         self._ended.add(index)

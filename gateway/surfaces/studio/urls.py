@@ -6,12 +6,20 @@ They ignore cookies and take credentials from headers only, so there is nothing 
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
-from gateway.surfaces.studio import views
+from gateway.surfaces.studio import credits, payments, views
 
 urlpatterns = [
     path("health", views.health),
     path("health/ready", views.ready),
     path("v1/models", csrf_exempt(views.models)),
     path("v1/models/<path:name>", csrf_exempt(views.model)),
-    path("v1/credits", csrf_exempt(views.credits)),
+    path("v1/credits", csrf_exempt(credits.credits)),
+    path("v1/credits/ledger", csrf_exempt(credits.ledger)),
+    path("v1/credits/receipts/<str:request_id>", csrf_exempt(credits.receipt)),
+    path("v1/credits/alerts", csrf_exempt(credits.alerts)),
+    path("v1/credits/budgets", csrf_exempt(credits.budgets)),
+    path("v1/credits/checkout", csrf_exempt(payments.open_checkout)),
+    path("v1/credits/portal", csrf_exempt(payments.open_portal)),
+    path("v1/credits/auto-recharge", csrf_exempt(payments.auto_recharge)),
+    path("v1/stripe/webhook", csrf_exempt(payments.stripe_webhook)),
 ]

@@ -1,28 +1,23 @@
-"""The studio surface behind the Django door: health, models, credits."""
+"""The studio surface behind the Django door: health and models; credits.py has the money."""
 
 import asyncio
 import time
 from collections.abc import Awaitable
 from datetime import UTC, datetime
 
-import msgspec
 import psycopg
-from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import connection
 from django.http import HttpResponse
 from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
 
-from billing.queries import Balance, read_balance
 from gateway.admission import require_scope
 from gateway.catalogue.listing import list_models, openai_models
+from gateway.surfaces.asking import allow_methods, caller_of
 from gateway.surfaces.entry import channel_of
 from gateway.surfaces.middleware import ApiRequest, json_response
-from studio.accounts.callers import Caller
 from studio.celery import app as celery_app
-from studio.core.errors import MethodNotAllowed, NotFound
-from studio.core.money import credits_text
+from studio.core.errors import NotFound
 
 _STARTED_S = time.monotonic()
 _READY_PATIENCE_S = 2.0
@@ -57,8 +52,8 @@ async def ready(request: ApiRequest) -> HttpResponse:
 
 async def models(request: ApiRequest) -> HttpResponse:
     """List what may be called, for the studio's clients and for OpenAI's in one object."""
-    _only(request, "GET")
-    caller = _caller(request)
+    allow_methods(request, "GET")
+    caller = caller_of(request)
     require_scope(caller, "models")
     runtime = request.runtime
     runtime.catalogue.channel(channel_of(request.headers.get("x-model-channel"), caller))
@@ -67,53 +62,13 @@ async def models(request: ApiRequest) -> HttpResponse:
 
 async def model(request: ApiRequest, name: str) -> HttpResponse:
     """Describe one model, kind or alias as OpenAI's clients ask for it."""
-    _only(request, "GET")
-    require_scope(_caller(request), "models")
+    allow_methods(request, "GET")
+    require_scope(caller_of(request), "models")
     runtime = request.runtime
     entry = openai_models(runtime.catalogue, runtime.can_call).get(name)
     if entry is None:
         raise NotFound(f'The model "{name[:200]}" does not exist.')
     return json_response(entry)
-
-
-async def credits(request: ApiRequest) -> HttpResponse:
-    """Say what the workspace has: available, held, expiring, in credits."""
-    _only(request, "GET")
-    caller = _caller(request)
-    require_scope(caller, "credits:read")
-    balance = await sync_to_async(_balance, thread_sensitive=False)(caller.workspace_id)
-    return json_response(
-        {
-            "available": _number(balance.available_ucr),
-            "held": _number(balance.held_ucr),
-            "expiring": _number(balance.expiring_ucr),
-            "tier": caller.tier,
-            "currency": "credits",
-        }
-    )
-
-
-def _number(amount_ucr: int) -> msgspec.Raw:
-    """Write credits as a JSON number, exactly: no float in between."""
-    return msgspec.Raw(credits_text(amount_ucr).encode())
-
-
-def _balance(workspace_id: int) -> Balance:
-    try:
-        return read_balance(workspace_id)
-    finally:
-        connection.close()  # back to the pool: nothing else returns it from this thread
-
-
-def _caller(request: ApiRequest) -> Caller:
-    assert request.admitted is not None, "the door admits every caller of a path that is not public"
-    return request.admitted.caller
-
-
-def _only(request: ApiRequest, method: str) -> None:
-    allowed = ("GET", "HEAD") if method == "GET" else (method,)
-    if request.method not in allowed:
-        raise MethodNotAllowed(f"Use {method} here.", headers={"Allow": ", ".join(allowed)})
 
 
 class _Readiness:

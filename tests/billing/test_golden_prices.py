@@ -1,0 +1,327 @@
+"""The price table to the digit: every operation and class of the shipped prices, in each tier.
+
+The amounts are written by hand from the providers' price lists and the llm surface's own table:
+free adds 50 %, managed 20 %, byok and vip_founder nothing. What is metered is exact and rounded up
+at the last micro-credit; each image is rounded up to a whole credit.
+"""
+
+from dataclasses import dataclass
+
+import pytest
+
+from billing.price_file import read_price_file
+from billing.pricing import PriceBookSnapshot, snapshot_of
+from billing.pricing_items import ItemNotPriced
+from studio.accounts.models import Tier
+
+TIERS = ("free", "managed", "byok", "vip_founder")
+CREDIT = 1_000_000
+
+# provider, model, tokens (input; of it cached, written to the cache; output), µcr in each tier
+CHATS = [
+    (
+        "openai",
+        "gpt-6-astra",
+        (1_000_000, 0, 0, 0),
+        (30_000_000_000, 24_000_000_000, 20_000_000_000, 20_000_000_000),
+    ),
+    ("openai", "gpt-6-astra", (1_000, 0, 0, 0), (15_000_000, 12_000_000, 10_000_000, 10_000_000)),
+    ("openai", "gpt-6-astra", (1_000, 1_000, 0, 0), (1_500_000, 1_200_000, 1_000_000, 1_000_000)),
+    (
+        "openai",
+        "gpt-6-astra",
+        (1_000, 0, 1_000, 0),
+        (18_750_000, 15_000_000, 12_500_000, 12_500_000),
+    ),
+    ("openai", "gpt-6-astra", (0, 0, 0, 1_000), (75_000_000, 60_000_000, 50_000_000, 50_000_000)),
+    (
+        "openai",
+        "gpt-6-astra",
+        (272_000, 0, 0, 1),
+        (4_080_075_000, 3_264_060_000, 2_720_050_000, 2_720_050_000),
+    ),
+    (
+        "openai",
+        "gpt-6-astra",
+        (272_001, 0, 0, 1),
+        (8_160_142_500, 6_528_114_000, 5_440_095_000, 5_440_095_000),
+    ),
+    ("openai", "gpt-6.1-sol", (1, 0, 0, 0), (3_000, 2_400, 2_000, 2_000)),
+    (
+        "openai",
+        "gpt-6.1-sol",
+        (1_234, 234, 100, 567),
+        (11_615_100, 9_292_080, 7_743_400, 7_743_400),
+    ),
+    (
+        "openai",
+        "gpt-6.1-sol",
+        (300_000, 100_000, 0, 2_000),
+        (1_275_000_000, 1_020_000_000, 850_000_000, 850_000_000),
+    ),
+    ("openai", "gpt-6.1-terra", (7, 0, 0, 3), (33_000, 26_400, 22_000, 22_000)),
+    ("openai", "gpt-6-luna", (1, 1, 0, 0), (15, 12, 10, 10)),
+    ("openai", "gpt-6-luna", (3, 1, 1, 1), (1_103, 882, 735, 735)),
+    ("openai", "gpt-5.6-sol", (12, 0, 0, 345), (10_422_000, 8_337_600, 6_948_000, 6_948_000)),
+    ("openai", "gpt-5.6-terra", (999, 0, 0, 1), (3_015_000, 2_412_000, 2_010_000, 2_010_000)),
+    ("openai", "gpt-5.5", (1_001, 501, 0, 77), (7_590_750, 6_072_600, 5_060_500, 5_060_500)),
+    ("openai", "gpt-5.4", (2_000, 0, 0, 500), (18_750_000, 15_000_000, 12_500_000, 12_500_000)),
+    ("openai", "gpt-5.4-mini", (1, 0, 0, 1), (7_875, 6_300, 5_250, 5_250)),
+    ("openai", "gpt-5.4-mini", (1, 1, 0, 0), (113, 90, 75, 75)),
+    ("openai", "gpt-5.4-nano", (11, 0, 0, 13), (27_675, 22_140, 18_450, 18_450)),
+    ("openai", "gpt-5.2", (1, 1, 0, 1), (21_263, 17_010, 14_175, 14_175)),
+    ("openai", "gpt-5", (1, 1, 0, 0), (188, 150, 125, 125)),
+    ("openai", "gpt-5-mini", (3, 1, 0, 0), (788, 630, 525, 525)),
+    ("openai", "gpt-5-nano", (1, 1, 0, 0), (8, 6, 5, 5)),
+    ("openai", "gpt-5-nano", (101, 0, 0, 7), (11_775, 9_420, 7_850, 7_850)),
+    ("openai", "gpt-4.1", (2_048, 1_024, 0, 256), (6_912_000, 5_529_600, 4_608_000, 4_608_000)),
+    ("openai", "gpt-4o", (1_000, 400, 0, 100), (4_500_000, 3_600_000, 3_000_000, 3_000_000)),
+    ("openai", "gpt-4o-mini", (17, 0, 0, 19), (20_925, 16_740, 13_950, 13_950)),
+    ("openai", "o3", (100, 0, 0, 4_096), (49_452_000, 39_561_600, 32_968_000, 32_968_000)),
+    (
+        "anthropic",
+        "claude-opus-5-5",
+        (1_000, 200, 300, 400),
+        (17_310_000, 13_848_000, 11_540_000, 11_540_000),
+    ),
+    ("anthropic", "claude-opus-5", (1, 0, 1, 0), (9_375, 7_500, 6_250, 6_250)),
+    (
+        "anthropic",
+        "claude-sonnet-5-5",
+        (50_000, 40_000, 5_000, 1_500),
+        (62_250_000, 49_800_000, 41_500_000, 41_500_000),
+    ),
+    (
+        "anthropic",
+        "claude-haiku-5-5",
+        (100_000, 0, 0, 10),
+        (15_007_500, 12_006_000, 10_005_000, 10_005_000),
+    ),
+    (
+        "anthropic",
+        "claude-haiku-5-5",
+        (100_001, 0, 0, 10),
+        (75_038_250, 60_030_600, 50_025_500, 50_025_500),
+    ),
+    ("anthropic", "claude-haiku-4-5", (33, 11, 11, 1), (46_275, 37_020, 30_850, 30_850)),
+    ("xai", "grok-4.7", (200_000, 0, 0, 1), (600_009_000, 480_007_200, 400_006_000, 400_006_000)),
+    ("xai", "grok-4.7", (200_001, 1, 0, 1), (1_200_019_500, 960_015_600, 800_013_000, 800_013_000)),
+    ("xai", "grok-4.3", (9, 3, 0, 2), (19_650, 15_720, 13_100, 13_100)),
+    ("gemini", "gemini-3.8-flash", (1, 1, 0, 1), (5_738, 4_590, 3_825, 3_825)),
+    (
+        "gemini",
+        "gemini-2.5-pro",
+        (200_001, 0, 0, 0),
+        (750_003_750, 600_003_000, 500_002_500, 500_002_500),
+    ),
+    ("gemini", "gemini-2.5-flash", (5, 0, 0, 5), (21_000, 16_800, 14_000, 14_000)),
+    ("openrouter", "x-ai/grok-4.3", (9, 3, 0, 2), (19_650, 15_720, 13_100, 13_100)),
+]
+
+# provider, model, input tokens, µcr in each tier
+EMBEDDINGS = [
+    ("openai", "text-embedding-3-small", 1, (30, 24, 20, 20)),
+    (
+        "openai",
+        "text-embedding-3-small",
+        1_000_000,
+        (30_000_000, 24_000_000, 20_000_000, 20_000_000),
+    ),
+    ("openai", "text-embedding-3-large", 3, (585, 468, 390, 390)),
+    ("openai", "text-embedding-ada-002", 7, (1_050, 840, 700, 700)),
+    ("gemini", "gemini-embedding-001", 1, (225, 180, 150, 150)),
+    ("gemini", "gemini-embedding-2", 11, (3_300, 2_640, 2_200, 2_200)),
+    ("openrouter", "openai/text-embedding-3-large", 3, (585, 468, 390, 390)),
+]
+
+# model, credits in each tier
+SESSIONS = [
+    ("gpt-realtime-2.1", (8_640, 6_912, 5_760, 5_760)),
+    ("gpt-realtime-2.1-mini", (2_700, 2_160, 1_800, 1_800)),
+]
+
+# provider, model, size, quality, how many, credits in each tier
+IMAGES = [
+    ("openai", "dall-e-3", "1024x1024", "standard", 1, (60, 48, 40, 40)),
+    ("openai", "dall-e-3", "1024x1024", "standard", 10, (600, 480, 400, 400)),
+    ("openai", "dall-e-3", "1024x1024", "hd", 1, (120, 96, 80, 80)),
+    ("openai", "dall-e-3", "1792x1024", "standard", 1, (120, 96, 80, 80)),
+    ("openai", "dall-e-3", "1024x1792", "standard", 2, (240, 192, 160, 160)),
+    ("openai", "dall-e-3", "1792x1024", "hd", 1, (120, 96, 80, 80)),
+    ("openai", "dall-e-3", "1024x1792", "hd", 3, (360, 288, 240, 240)),
+    ("openai", "dall-e-2", "256x256", "standard", 1, (24, 20, 16, 16)),
+    ("openai", "dall-e-2", "256x256", "standard", 3, (72, 60, 48, 48)),
+    ("openai", "dall-e-2", "512x512", "standard", 1, (27, 22, 18, 18)),
+    ("openai", "dall-e-2", "1024x1024", "standard", 1, (27, 22, 18, 18)),
+    ("openai", "dall-e-2", "1024x1024", "standard", 10, (270, 220, 180, 180)),
+    ("replicate", "stable-diffusion-xl", "512x512", "standard", 1, (3, 3, 2, 2)),
+    ("replicate", "stable-diffusion-xl", "1024x1024", "standard", 1, (8, 6, 5, 5)),
+    ("replicate", "stable-diffusion-xl", "1024x1024", "standard", 4, (32, 24, 20, 20)),
+    ("replicate", "stable-diffusion-xl", "1536x1536", "standard", 1, (8, 6, 5, 5)),
+    ("replicate", "stable-diffusion-3", "512x512", "standard", 1, (5, 4, 3, 3)),
+    ("replicate", "stable-diffusion-3", "1024x1024", "standard", 1, (9, 8, 6, 6)),
+    ("replicate", "stable-diffusion-3", "1536x1536", "standard", 1, (15, 12, 10, 10)),
+]
+
+# provider, model, size, quality, how many, credits from and to in each tier
+RANGES = [
+    ("openai", "dall-e-3", "auto", "auto", 1, ((60, 120), (48, 96), (40, 80), (40, 80))),
+    ("openai", "dall-e-3", "1024x1024", "auto", 1, ((60, 120), (48, 96), (40, 80), (40, 80))),
+    ("openai", "dall-e-3", "1792x1024", "auto", 1, ((120, 120), (96, 96), (80, 80), (80, 80))),
+    ("openai", "dall-e-3", "auto", "hd", 1, ((120, 120), (96, 96), (80, 80), (80, 80))),
+    ("openai", "dall-e-3", "auto", "standard", 2, ((120, 240), (96, 192), (80, 160), (80, 160))),
+    ("openai", "dall-e-2", "auto", "auto", 1, ((24, 27), (20, 22), (16, 18), (16, 18))),
+    ("openai", "dall-e-2", "auto", "standard", 2, ((48, 54), (40, 44), (32, 36), (32, 36))),
+    ("replicate", "stable-diffusion-xl", "auto", "auto", 1, ((3, 8), (3, 6), (2, 5), (2, 5))),
+    ("replicate", "stable-diffusion-3", "auto", "auto", 1, ((5, 15), (4, 12), (3, 10), (3, 10))),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What a provider reports."""
+
+    input_tokens: int
+    cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+
+
+@pytest.fixture(scope="module")
+def book() -> PriceBookSnapshot:
+    """The shipped prices."""
+    return snapshot_of(1, read_price_file())
+
+
+@pytest.fixture
+def markups(db: None) -> tuple[int, ...]:
+    """The markups of the tiers that come with the product, in basis points."""
+    found = dict(Tier.objects.values_list("slug", "markup_bp"))
+    return tuple(found[slug] for slug in TIERS)
+
+
+@pytest.mark.parametrize(("provider", "model", "tokens", "expected"), CHATS)
+def test_a_chat_costs(
+    *,
+    book: PriceBookSnapshot,
+    markups: tuple[int, ...],
+    provider: str,
+    model: str,
+    tokens: tuple[int, int, int, int],
+    expected: tuple[int, ...],
+) -> None:
+    price = book.chat(provider, model)
+    assert price is not None
+    usage = Usage(
+        input_tokens=tokens[0],
+        cached_input_tokens=tokens[1],
+        cache_write_tokens=tokens[2],
+        output_tokens=tokens[3],
+    )
+    assert tuple(price.charge_ucr(usage, markup) for markup in markups) == expected
+    assert price.cost_ucr(usage) == expected[-1]
+
+
+@pytest.mark.parametrize(("provider", "model", "tokens", "expected"), EMBEDDINGS)
+def test_embeddings_cost(
+    *,
+    book: PriceBookSnapshot,
+    markups: tuple[int, ...],
+    provider: str,
+    model: str,
+    tokens: int,
+    expected: tuple[int, ...],
+) -> None:
+    price = book.price("embedding", provider, model)
+    assert price is not None
+    usage = Usage(input_tokens=tokens)
+    assert tuple(price.charge_ucr(usage, markup) for markup in markups) == expected
+
+
+@pytest.mark.parametrize(("model", "expected"), SESSIONS)
+def test_a_realtime_session_costs(
+    book: PriceBookSnapshot, markups: tuple[int, ...], model: str, expected: tuple[int, ...]
+) -> None:
+    price = book.price("realtime", "openai", model)
+    assert price is not None
+    usage = Usage(input_tokens=0)
+    charges = tuple(price.charge_ucr(usage, markup) for markup in markups)
+    assert charges == tuple(credits * CREDIT for credits in expected)
+
+
+@pytest.mark.parametrize(("provider", "model", "size", "quality", "count", "expected"), IMAGES)
+def test_images_cost(
+    *,
+    book: PriceBookSnapshot,
+    markups: tuple[int, ...],
+    provider: str,
+    model: str,
+    size: str,
+    quality: str,
+    count: int,
+    expected: tuple[int, ...],
+) -> None:
+    price = book.image(provider, model)
+    assert price is not None
+    charges = tuple(
+        price.charge_ucr(size=size, quality=quality, count=count, markup_bp=markup)
+        for markup in markups
+    )
+    assert charges == tuple(credits * CREDIT for credits in expected)
+
+
+@pytest.mark.parametrize(("provider", "model", "size", "quality", "count", "expected"), RANGES)
+def test_auto_is_a_range_of_which_the_most_is_held(
+    *,
+    book: PriceBookSnapshot,
+    markups: tuple[int, ...],
+    provider: str,
+    model: str,
+    size: str,
+    quality: str,
+    count: int,
+    expected: tuple[tuple[int, int], ...],
+) -> None:
+    price = book.image(provider, model)
+    assert price is not None
+    ranges = tuple(
+        price.range_ucr(size=size, quality=quality, count=count, markup_bp=markup)
+        for markup in markups
+    )
+    assert ranges == tuple((least * CREDIT, most * CREDIT) for least, most in expected)
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "quality"),
+    [
+        ("dall-e-3", "256x256", "standard"),
+        ("dall-e-2", "1792x1024", "standard"),
+        ("dall-e-2", "1024x1024", "hd"),
+        ("dall-e-3", "auto", "standard"),
+        ("dall-e-3", "1024x1024", "auto"),
+    ],
+)
+def test_what_has_no_one_price_is_not_charged(
+    book: PriceBookSnapshot, model: str, size: str, quality: str
+) -> None:
+    price = book.image("openai", model)
+    assert price is not None
+    with pytest.raises(ItemNotPriced):
+        price.charge_ucr(size=size, quality=quality, count=1, markup_bp=0)
+
+
+def test_every_operation_and_class_of_the_book_stands_in_the_table() -> None:
+    priced = {(row.operation, row.meter) for row in read_price_file()}
+    assert priced == {
+        ("chat", "input"),
+        ("chat", "cached_input"),
+        ("chat", "cache_write"),
+        ("chat", "output"),
+        ("embedding", "input"),
+        ("realtime", "session"),
+        ("image", "image"),
+    }
+    images = {(row.model, *row.options.values()) for row in read_price_file() if row.per == 1}
+    images -= {(model,) for model, _ in SESSIONS}
+    assert images == {(model, size, quality) for _, model, size, quality, _, _ in IMAGES}
+    assert len(CHATS) + len(EMBEDDINGS) + len(SESSIONS) + len(IMAGES) + len(RANGES) >= 60
