@@ -1,8 +1,9 @@
 """Spend caps on the way of a call: the question before the hold, and setting them.
 
 Soft by at most what is in flight, because the wallet is hard (decision 12): what settles after the
-question was asked counts for the next. Only workspaces that have caps are asked about; a process
-learns of a workspace's first one within a second (`world.py`).
+question was asked counts for the next. Only for workspaces that have caps is anything asked or
+counted; a process learns of a workspace's first one within a second (`world.py`), and what it
+settled until then is counted afterwards (`recount_budgets`).
 """
 
 from collections.abc import Sequence
@@ -44,6 +45,23 @@ GROUP BY g.id
 ON CONFLICT (budget_id, starts_on) DO UPDATE SET spent_ucr = s.spent_ucr + EXCLUDED.spent_ucr
 """
 
+_RECOUNT = """
+INSERT INTO billing_budgetspend AS s (budget_id, starts_on, spent_ucr)
+SELECT g.id, x.starts_on, sum(u.charge_ucr)
+FROM billing_budget g
+JOIN accounts_workspace w ON w.id = g.workspace_id
+JOIN usage u ON u.workspace_id = g.workspace_id AND u.at >= g.created_at - interval '40 days'
+  AND (g.app_key_id IS NULL OR g.app_key_id = u.app_key_id)
+  AND (g.app_id IS NULL OR g.app_id = u.app_id)
+CROSS JOIN LATERAL (SELECT billing_window_start(g.period, w.time_zone, u.at) AS starts_on) x
+WHERE g.created_at > now() - %s::interval AND u.request_count > 0 AND u.charge_ucr > 0
+  AND x.starts_on >= billing_window_start(g.period, w.time_zone, g.created_at)
+GROUP BY g.id, x.starts_on ORDER BY g.id, x.starts_on
+ON CONFLICT (budget_id, starts_on) DO UPDATE SET spent_ucr = EXCLUDED.spent_ucr
+WHERE s.spent_ucr < EXCLUDED.spent_ucr
+"""
+RECOUNTED_FOR = "3 minutes"
+
 
 async def check_budgets(runtime: Runtime, caller: Caller, app_id: str) -> None:
     """Refuse a paid call for which a cap is used up: the key's own, or one of a window.
@@ -82,6 +100,15 @@ def set_budgets(*, workspace_id: int, items: Sequence[BudgetItem]) -> list[Budge
                     span = [window.starts_at, window.ends_at]
                     cursor.execute(_COUNT_BEFORE, [window.starts_on, budget.id, *span])
     return read_budgets(workspace_id)
+
+
+def recount_budgets() -> int:
+    """Count the windows of new caps anew from usage, where that is more: calls that settled in a
+    process that did not know of them yet. Returns: how many counts were behind.
+    """
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute(_RECOUNT, [RECOUNTED_FOR])
+        return int(cursor.rowcount)
 
 
 def _spent(row: tuple[object, ...]) -> BudgetSpent:

@@ -24,6 +24,7 @@ from gateway.statements import (
     HOLD,
     OPEN,
     SETTLE,
+    SETTLE_BUDGETED,
     NewCall,
     Outcome,
     finish_parameters,
@@ -84,7 +85,7 @@ class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
 
 class CallDesk:
     """The process's two batched lanes to the ledger, two for calls that cost no credits, and its
-    open calls.
+    open calls. `budgeted` are the workspaces that have spend caps per window (`world.py`).
     """
 
     def __init__(self, conninfo: str) -> None:
@@ -99,6 +100,7 @@ class CallDesk:
         self._finishes: Batcher[Outcome, SettleVerdict] = Batcher(
             self._flush_finishes, parts=_parts
         )
+        self.budgeted: frozenset[int] = frozenset()
         self._open: dict[str, OpenCall] = {}
         self._none_open = asyncio.Event()
         self._checkpoints: dict[str, int] = {}
@@ -221,7 +223,9 @@ class CallDesk:
         return [SettleVerdict(*row) for row in rows]
 
     async def _flush_settles(self, outcomes: list[Outcome]) -> list[SettleVerdict]:
-        rows, _ = await self._settle_lane.run(SETTLE, settle_parameters(outcomes))
+        budgeted = self.budgeted and any([o.workspace_id in self.budgeted for o in outcomes])
+        statement = SETTLE_BUDGETED if budgeted else SETTLE
+        rows, _ = await self._settle_lane.run(statement, settle_parameters(outcomes))
         return [SettleVerdict(*row) for row in rows]
 
 

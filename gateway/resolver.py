@@ -17,7 +17,7 @@ from gateway.operations.chat import ChatUsage
 from gateway.statements import (
     FINISH,
     LEASE_S,
-    SETTLE,
+    SETTLE_BUDGETED,
     Outcome,
     finish_parameters,
     read_sql,
@@ -122,7 +122,7 @@ def _outcome(call: DeadCall, book: PriceBookSnapshot) -> Outcome:
 
 
 def _settle(outcome: Outcome) -> bool:
-    statement, parameters = SETTLE, settle_parameters
+    statement, parameters = SETTLE_BUDGETED, settle_parameters
     if outcome.billing != "credits":
         statement, parameters = FINISH, finish_parameters
     with connection.cursor() as cursor:

@@ -99,7 +99,7 @@ class Runtime:
 
     async def open(self) -> None:
         """Read the catalogue, open what needs the loop and start the background work."""
-        self.world = await asyncio.to_thread(read_world, None)
+        self._take(await asyncio.to_thread(read_world, None))
         self.access_log.open()
         await self.pool.open()
         self._every(_WORLD_EVERY_S, self.refresh_world)
@@ -130,7 +130,10 @@ class Runtime:
 
     async def refresh_world(self) -> None:
         """Read what has changed of catalogue, prices and caps."""
-        self.world = await asyncio.to_thread(read_world, self.world)
+        self._take(await asyncio.to_thread(read_world, self.world))
+
+    def _take(self, world: World) -> None:
+        self.world, self.desk.budgeted = world, world.budgeted
 
     def _every(self, pause_s: float, work: Callable[[], Awaitable[None]]) -> None:
         async def forever() -> None:

@@ -97,9 +97,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     answer_media_type: str = ""
 
 
-def _with_verdicts(name: str, verdicts: str) -> str:
-    """Read a statement together with the part that decides."""
-    return read_sql(name).replace("/* verdicts */", read_sql(verdicts))
+def _with_verdicts(name: str, verdicts: str, counts: str = "") -> str:
+    """Read a statement together with the part that decides, and the one that counts."""
+    statement = read_sql(name).replace("/* verdicts */", read_sql(verdicts))
+    return statement.replace("/* counts */", read_sql(counts) if counts else "")
 
 
 HOLD = _with_verdicts("hold_calls", "hold_verdicts")
@@ -107,6 +108,9 @@ HOLD = _with_verdicts("hold_calls", "hold_verdicts")
 OPEN = _with_verdicts("hold_calls", "open_verdicts")
 
 SETTLE = _with_verdicts("settle_calls", "settle_verdicts")
+
+SETTLE_BUDGETED = _with_verdicts("settle_calls", "settle_verdicts", "count_budgets")
+"""`SETTLE`, and count for the caps per window: for batches with a workspace that has some."""
 
 FINISH = _with_verdicts("settle_calls", "finish_verdicts")
 

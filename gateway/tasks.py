@@ -4,7 +4,7 @@ import logging
 
 from celery import shared_task
 
-from gateway import corrections, resolver
+from gateway import budgets, corrections, resolver
 from gateway.reconcile import find_violations
 
 logger = logging.getLogger(__name__)
@@ -22,6 +22,12 @@ def resolve_dead_calls() -> int:
 def resolve_orphan_calls() -> None:
     """End calls whose hold lapsed before anybody resolved them."""
     resolver.resolve_orphan_calls()
+
+
+@shared_task
+def recount_budgets() -> int:
+    """Count for new spend caps what settled before every process knew of them."""
+    return budgets.recount_budgets()
 
 
 @shared_task

@@ -181,6 +181,7 @@ _RINGS = {
     "resolve-orphans": ("gateway.tasks.resolve_orphan_calls", 600.0),
     "sweep-holds": ("billing.tasks.sweep_holds", 10.0),
     "sweep-lots": ("billing.tasks.sweep_lots", 30.0),
+    "recount-budgets": ("gateway.tasks.recount_budgets", 10.0),
     "tell-alerts": ("billing.tasks.tell_alerts", 30.0),
     "send-messages": ("billing.tasks.send_messages", 5.0),
     "forget-old-messages": ("billing.tasks.forget_old_messages", 3600.0),

@@ -31,6 +31,13 @@ SELECT (SELECT COALESCE(sum(charge_ucr), 0) FROM usage WHERE workspace_id = %(id
 """
 
 
+_LEFT = """
+SELECT (SELECT count(*) FROM ledger.correction WHERE wallet_id = %(id)s),
+       (SELECT count(*) FROM ledger.lot
+        WHERE wallet_id = %(id)s AND live AND expires_at <= now() AND remaining > held)
+"""
+
+
 class Different(AssertionError):
     """The database and the oracle do not agree."""
 
@@ -66,6 +73,13 @@ class Dropper:
             drop()
             self.dropped = True
         return result
+
+
+def complain_of_leftovers(workspace_id: int) -> None:
+    """Ask for what the sweeps should have taken, where nobody else sweeps. Raises: Different."""
+    [left] = _rows(_LEFT, {"id": workspace_id})
+    if left != (0, 0):
+        raise Different(f"after the sweeps: {left[0]} corrections, {left[1]} expired lots")
 
 
 @contextlib.contextmanager

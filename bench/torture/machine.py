@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from bench.torture import moves, staff_moves
-from bench.torture.compared import complain
+from bench.torture.compared import complain, complain_of_leftovers
 from bench.torture.oracle import PAST
 from bench.torture.plans import MachinePlan, Tally, add_counts
 from bench.torture.steps import (
@@ -125,6 +125,7 @@ class MoneyMachine(RuleBasedStateMachine):
     def sweep(self, crash: str, statements: int) -> None:
         """Celery rings."""
         self._take(moves.sweep(self.account), crash, statements)
+        complain_of_leftovers(self.account.workspace_id)
 
     # --- people ---
 

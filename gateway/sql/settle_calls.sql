@@ -1,5 +1,5 @@
--- T2: settle in the ledger, finish the call rows, write the usage rows, count the spend of capped keys and of the caps
--- per calendar window, in the order of their ids: a workspace's counts are written under its wallet's lock.
+-- T2: settle in the ledger, finish the call rows, write the usage rows, count the spend of capped keys; with
+-- count_budgets.sql, which costs a tenth of all this, also that of caps per window, where a workspace has some.
 -- A call row leaves `open` once, and the usage row is written where it does: also for a late settle (verdict lapse),
 -- which charges nothing and keeps the cost. The first part is settle_verdicts.sql, or finish_verdicts.sql for calls
 -- that held nothing. Parameters: gateway/statements.py, settle_parameters.
@@ -42,14 +42,5 @@ WITH v AS MATERIALIZED (
   UPDATE accounts_appkey a SET spent_ucr = a.spent_ucr + x.charged
   FROM (SELECT app_key_id, sum(charged) AS charged FROM c WHERE capped GROUP BY app_key_id) x
   WHERE a.id = x.app_key_id
-), b AS (
-  INSERT INTO billing_budgetspend AS s (budget_id, starts_on, spent_ucr)
-  SELECT g.id, billing_window_start(g.period, w.time_zone, now()), sum(c.charged)
-  FROM c JOIN billing_budget g ON g.workspace_id = c.workspace_id
-    AND (g.app_key_id IS NULL OR g.app_key_id = c.app_key_id) AND (g.app_id IS NULL OR g.app_id = c.app_id)
-  JOIN accounts_workspace w ON w.id = g.workspace_id
-  WHERE c.charged > 0
-  GROUP BY g.id, g.period, w.time_zone ORDER BY g.id
-  ON CONFLICT (budget_id, starts_on) DO UPDATE SET spent_ucr = s.spent_ucr + EXCLUDED.spent_ucr, counted_at = now()
-)
+/* counts */)
 SELECT verdict, fresh, charged, available FROM v ORDER BY n

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from billing.budgets import window_at
+from gateway.budgets import recount_budgets
 from studio.accounts.models import AppKey, Workspace
 from studio.accounts.scopes import ALL_SCOPES
 from studio.accounts.services import create_app_key
@@ -157,6 +158,41 @@ def test_every_call_is_counted_however_many_settle_at_once(make_payer: MakePayer
         assert {each.result().status_code for each in asked} == {200}
     assert len(owner.usage()) == 48
     assert [budget["spent"] * 10**6 for budget in read(owner)["budgets"]] == [spent_ucr(owner)] * 3
+
+
+def test_what_settled_before_a_process_knew_of_a_cap_is_counted_afterwards(owner: Payer) -> None:
+    put(
+        owner,
+        {"scope": "workspace", "period": "month", "cap": 900},
+        {"scope": "app", "app": "shop", "period": "day", "cap": 900},
+    )
+    assert owner.post(json=CHAT, headers={"x-app-id": "shop"}).status_code == 200
+    assert owner.post(json=CHAT).status_code == 200
+    exact = read(owner)["budgets"]
+    behind = (
+        "UPDATE billing_budgetspend SET spent_ucr = 1 WHERE budget_id IN"
+        " (SELECT id FROM billing_budget WHERE workspace_id = %s) RETURNING id"
+    )
+    recount_budgets()
+    assert read(owner)["budgets"] == exact
+    rows(behind, owner.workspace_id)
+    assert recount_budgets() >= 2
+    assert read(owner)["budgets"] == exact
+    rows(
+        "DELETE FROM billing_budgetspend WHERE budget_id IN"
+        " (SELECT id FROM billing_budget WHERE workspace_id = %s) RETURNING id",
+        owner.workspace_id,
+    )
+    assert recount_budgets() >= 2
+    assert read(owner)["budgets"] == exact
+    assert recount_budgets() == 0
+    rows(behind, owner.workspace_id)
+    rows(
+        "UPDATE billing_budget SET created_at = now() - interval '4 minutes'"
+        " WHERE workspace_id = %s RETURNING id",
+        owner.workspace_id,
+    )
+    assert recount_budgets() == 0
 
 
 def test_a_cap_is_soft_by_what_is_in_flight_and_no_more(owner: Payer, sandbox_url: str) -> None:

@@ -20,7 +20,7 @@ UNKNOWN_PATHS = [
     "/v1/responses/nothing",
     "/v1/messages/batches",
     "/v1/images/generations",
-    "/api/v1/llm/credits",
+    "/api/v1/llm/nothing",
     "/api/image-studio/create",
     "/speech/voices",
 ]
