@@ -7,6 +7,8 @@ catalogue/    kinds, channels, models, as data
 admission.py  who calls, and may they now        limiter.py     rate and concurrency, in Redis
 quoting.py    what it may cost, and holding it   routing.py     kind to provider, address, price
 chat.py       the walk of one chat               outcomes.py    what it is charged at its end
+attempts.py   one route after the other          sending.py     asking one of them
+breaker.py    providers left alone for a while   retry_budget.py how often to try again
 single.py     the walk of one question and one answer; single_quotes.py  what it may cost
 works.py      what that walk is for: embeddings, realtime secrets
 estimating.py what a call would cost             idempotency.py answers given before

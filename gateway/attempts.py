@@ -196,6 +196,8 @@ class Attempts:
         if await self._left_within(pause_s):
             self.client_left = True
             raise failure
+        if following is not self.candidate and not _enters(following):
+            raise failure
         await self._note_in_row(following, failure)
         self._log(failure)
         self._begin(following)
@@ -208,7 +210,7 @@ class Attempts:
             return None, 0
         if len(self.held.candidates) == 1:
             return self._again(failure, told_s)
-        return next(filter(_enters, self._others()), None), 0
+        return next(filter(_is_awake, self._others()), None), 0
 
     def _again(
         self, failure: UpstreamFailure, told_s: int | None

@@ -7,6 +7,9 @@ from gateway.operations.chat import ChatUsage
 from gateway.providers.base import Reply, UpstreamFailure
 from gateway.quoting import HeldChat
 from gateway.statements import Outcome
+from studio.accounts.callers import Caller
+
+_NOTHING = ChatUsage(input_tokens=0, output_tokens=0, source="none")
 
 
 def used_by_reply(held: HeldChat, attempts: Attempts, reply: Reply) -> ChatUsage | None:
@@ -70,19 +73,15 @@ def outcome_of(  # noqa: PLR0913  one row of the usage table has this many sourc
     counted_output_tokens: int | None = None,
     keep_answer: bool = True,
 ) -> Outcome:
-    """Put together what the settle statement writes; without usage nothing is charged and the hold
-    is released.
+    """Put together what the settle statement writes; without usage the hold is released whole.
 
     `in_flight` is whether we left a provider at work: it likely bills us the input.
-    `counted_output_tokens` is our own count, where there is one.
     """
-    now_s = time.perf_counter()
-    caller = held.task.caller
     route = attempts.candidate.priced.route
-    used = usage or ChatUsage(input_tokens=0, output_tokens=0, source="none")
+    used = usage or _NOTHING
     return Outcome(
         id=held.task.id,
-        workspace_id=caller.workspace_id,
+        workspace_id=held.task.caller.workspace_id,
         ledger_kind="usage" if usage else "void",
         charge_ucr=charge_ucr(held, attempts, usage),
         cost_ucr=_cost_ucr(held, attempts, usage, in_flight=in_flight),
@@ -97,18 +96,22 @@ def outcome_of(  # noqa: PLR0913  one row of the usage table has this many sourc
         output_tokens=used.output_tokens,
         reasoning_tokens=used.reasoning_tokens,
         usage_source=used.source,
-        latency_ms=round((now_s - attempts.sent_s) * 1000),
+        latency_ms=round((time.perf_counter() - attempts.sent_s) * 1000),
         first_byte_ms=round((first_s - attempts.sent_s) * 1000) if first_s is not None else None,
         billing=held.billing,
         attempts=attempts.number,
         attempt_log=attempts.log,
         counted_input_tokens=held.input_estimate if usage else None,
         counted_output_tokens=counted_output_tokens if usage else None,
-        capped=held.paid and caller.spend_cap_ucr is not None and caller.app_key_id is not None,
+        capped=held.paid and _is_capped(held.task.caller),
         keep_answer=keep_answer and state == "succeeded" and held.task.claim is not None,
         answer=answer,
         answer_media_type=media_type,
     )
+
+
+def _is_capped(caller: Caller) -> bool:
+    return caller.spend_cap_ucr is not None and caller.app_key_id is not None
 
 
 def _cost_ucr(

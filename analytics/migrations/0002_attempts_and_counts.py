@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
         migrations.RunSQL(migrations.RunSQL.noop, read("admin_view")),
         migrations.RunSQL(read("attempts_and_counts"), _BACKWARDS),
         migrations.RunSQL(read("admin_view"), migrations.RunSQL.noop),
-        migrations.RunSQL(read("token_drift"), "DROP VIEW public.analytics_token_drift"),
+        migrations.RunSQL(read("token_drift"), "DROP VIEW public.analytics_tokendrift"),
         migrations.AddField("usage", "attempt_log", models.JSONField(null=True)),
         migrations.AddField("usage", "counted_input_tokens", models.IntegerField(null=True)),
         migrations.AddField("usage", "counted_output_tokens", models.IntegerField(null=True)),

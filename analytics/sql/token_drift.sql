@@ -1,7 +1,7 @@
 -- How far our own token counts are from the providers', per day and model over a week: what bounds and estimates are
 -- judged by. Input is estimated for every call, output is counted where it was streamed; each is compared on the calls
 -- that have both figures. security_invoker: the reader's own rights count.
-CREATE VIEW public.analytics_token_drift WITH (security_invoker = true) AS
+CREATE VIEW public.analytics_tokendrift WITH (security_invoker = true) AS
 SELECT to_char(u.day, 'YYYY-MM-DD') || '_' || u.provider || '_' || u.model AS key, u.*,
        round((u.counted_input_tokens - u.input_tokens) * 100.0 / NULLIF(u.input_tokens, 0), 2) AS input_drift_percent,
        round((u.counted_output_tokens - u.output_tokens) * 100.0 / NULLIF(u.output_tokens, 0), 2) AS output_drift_percent
@@ -18,6 +18,6 @@ FROM (
 DO $$
 BEGIN
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'studio_app') AND current_user <> 'studio_app' THEN
-    GRANT SELECT ON public.analytics_token_drift TO studio_app;
+    GRANT SELECT ON public.analytics_tokendrift TO studio_app;
   END IF;
 END $$;

@@ -43,7 +43,7 @@ def test_a_list_takes_a_bounded_number_of_queries(
 
 
 def test_staff_moves_a_kind_and_the_history_says_who(staff: Client) -> None:
-    route = KindRoute.objects.get(channel="fast", kind="chat.default")
+    route = KindRoute.objects.get(channel="fast", kind="chat.default", position=0)
     wanted = CatalogueModel.objects.get(name="gpt-6.1-terra")
     revision = read_revision()
     url = reverse("admin:gateway_kindroute_change", args=[route.pk])

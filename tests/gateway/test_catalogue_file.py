@@ -69,7 +69,9 @@ def test_the_shipped_catalogue_has_every_channel_and_kind_of_the_guide() -> None
 
 def test_every_shipped_chat_model_that_can_be_reached_has_a_price() -> None:
     file = read_catalogue_file()
-    priced = {f"{row.provider}:{row.model}" for row in read_price_file()}
+    rows = read_price_file()
+    # Images have prices (the llm surface's table) before they have routes.
+    priced = {f"{row.provider}:{row.model}" for row in rows if row.operation != "image"}
     retired = {"o4-mini", "o3-mini", "o1", "gpt-4.1-nano", "gpt-4-turbo", "gpt-4", "gpt-3.5-turbo"}
     grok = {"4-fast-reasoning", "4-fast-non-reasoning", "4-1-fast-reasoning", "4-0709", "3"}
     grok |= {"4-1-fast-non-reasoning", "code-fast-1"}

@@ -338,7 +338,7 @@ def test_the_request_has_exactly_the_documented_properties() -> None:
         pytest.skip(f"OpenAI's document is not beside this checkout: {SPEC}")
     document = json.loads(SPEC.read_text())
     documented = _properties(document, "CreateChatCompletionRequest")
-    assert set(ChatRequest.__struct_fields__) - documented == {"kind"}
+    assert set(ChatRequest.__struct_fields__) - documented == {"kind", "thinking", "top_k"}
     assert documented - set(ChatRequest.__struct_fields__) == set()
 
 

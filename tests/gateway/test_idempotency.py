@@ -68,9 +68,10 @@ def test_a_failure_releases_the_key_so_that_a_retry_really_retries(
 ) -> None:
     mark = uuid4()
     headers = {"idempotency-key": str(uuid4())}
-    text = f"[[sandbox status=500 times=1 tag={mark}]] hello"
-    assert payer.say(text, headers=headers).status_code == 502
-    assert payer.say(text, headers=headers).status_code == 200
+    text = f"[[sandbox html times=1 tag={mark}]] hello"
+    lone = {"kind": None, "model": "gpt-5.5"}  # no other route, and none that is asked twice
+    assert payer.say(text, headers=headers, body=lone).status_code == 502
+    assert payer.say(text, headers=headers, body=lone).status_code == 200
     assert [usage["status"] for usage in payer.usage()] == ["failed", "succeeded"]
     assert payer.usage()[0]["charge_ucr"] == 0
 
