@@ -2,7 +2,7 @@
 
 Source: OpenRouter's OpenAPI 1.0.0 (Aug 2026); `openrouter` Python SDK 1.3.84; openrouter.ai/docs,
 Errors and Debugging.
-Left out: fallback models, routing, plugins, server tools, images, embeddings.
+Left out: fallback models, routing, plugins, server tools, images.
 """
 
 from collections.abc import Iterator
@@ -11,9 +11,11 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from sandbox import openai_embeddings
 from sandbox.chat_form import decoded, event, last_user_text, rows
 from sandbox.faults import HEADER, NO_FAULTS, Faults, UnknownFault, faults_of
 from sandbox.messages import Headers, Json, Reply, Request
+from sandbox.openai_checks import WireError
 from sandbox.openai_choices import Choice, choices_of, logprobs_of
 from sandbox.openrouter_answers import (
     EPOCH,
@@ -56,6 +58,9 @@ def _route(request: Request) -> Reply:
     if name == "chat/completions":
         _check_call(request, "POST")
         return _chat(request)
+    if name == "embeddings":
+        _check_call(request, "POST")
+        return _embeddings(request)
     found = {"models": _models, "key": _key, "credits": _credits, "generation": _generation}
     if name not in found:
         raise RouterError(f"No such route: {request.path}", status=404)
@@ -147,6 +152,33 @@ def _chat(request: Request) -> Reply:
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         # The checks above do not look into schemas and tool choices.
         return _error(RouterError("Invalid input: a nested value is malformed"), faults)
+
+
+def _embeddings(request: Request) -> Reply:
+    """Answer with OpenAI's vectors under the vendor's name, the cost in the usage."""
+    wanted = decoded(request.body)
+    if wanted is None:
+        raise RouterError("Invalid JSON in the request body")
+    text = openai_embeddings.directive_text(wanted)
+    try:
+        asked, _ = faults_of(request.headers.get(HEADER), text)
+    except UnknownFault as error:
+        raise RouterError(str(error)) from None
+    faults = request.due(asked) if asked.times else asked
+    vendor, _, model = str(wanted.get("model")).partition("/")
+    try:
+        if faults.status:
+            raise asked_for(faults.status, faults.code, faults.retry_after)
+        body = openai_embeddings.embed({**wanted, "model": model}, faults)
+    except RouterError as error:
+        return _error(error, faults)
+    except WireError as error:
+        said = error.body["error"]["message"]
+        return _error(RouterError(said, status=error.status), faults)
+    body["model"] = f"{vendor}/{model}"
+    if isinstance(body.get("usage"), dict):
+        body["usage"]["cost"] = 0.00000002 * body["usage"]["prompt_tokens"]
+    return Reply(headers=[_JSON], body=msgspec.json.encode(body), faults=faults)
 
 
 def _error(error: RouterError, faults: Faults) -> Reply:

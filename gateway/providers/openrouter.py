@@ -32,6 +32,7 @@ from gateway.providers.openai_form import (
     tools_without_extensions,
     without_extensions,
 )
+from gateway.providers.openrouter_embeddings import OpenRouterEmbeddings
 from gateway.providers.rewritten import RewrittenStream, rewrite_answer
 
 _JSON = {"content-type": "application/json", "accept": "application/json"}
@@ -139,13 +140,13 @@ _FAILED = msgspec.json.Decoder(_Failed)
 _METADATA = msgspec.json.Decoder(_Metadata)
 
 
-class OpenRouter:
-    """OpenRouter's chat completions."""
+class OpenRouter(OpenRouterEmbeddings):
+    """OpenRouter's chat completions and embeddings."""
 
     slug = "openrouter"
     default_base_url = "https://openrouter.ai/api/v1"
     hosts = ("openrouter.ai",)
-    operations = frozenset({"chat"})
+    operations = frozenset({"chat", "embedding"})
 
     def auth(self, key: str) -> dict[str, str]:
         """Give the header that carries the key."""

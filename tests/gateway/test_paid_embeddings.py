@@ -12,7 +12,7 @@ import pytest
 from gateway.reconcile import find_violations
 from tests.databases import Database
 from tests.gateway.conftest import Payer, rows
-from tests.gateway.embedding_calls import GRANTED_UCR, charge_of, embed, nothing_moved
+from tests.gateway.embedding_calls import GRANTED_UCR, SMALL, charge_of, embed, nothing_moved
 
 
 @pytest.mark.parametrize("words", ["missing_usage", "usage=-5", "usage=0", "usage=many"])
@@ -151,3 +151,13 @@ def test_what_was_used_is_what_was_taken_and_nothing_is_violated(payer: Payer) -
     assert rows("SELECT * FROM ledger.hold WHERE wallet_id = %s", payer.workspace_id) == []
     ours = re.compile(rf"\b(wallet_id|workspace_id)={payer.workspace_id}\b")
     assert [found for found in find_violations() if ours.search(found.text)] == []
+
+
+def test_openrouter_s_embeddings_cost_us_what_it_says(payer: Payer) -> None:
+    answer = embed(payer, "one two three", body={"kind": None, "model": f"openai/{SMALL}"})
+    assert (answer.status_code, answer.json()["model"]) == (200, f"openai/{SMALL}")
+    (usage,) = payer.usage()
+    assert usage["provider"] == "openrouter"
+    assert usage["cost_ucr"] == 20 * usage["input_tokens"]
+    assert usage["charge_ucr"] == charge_of(usage["input_tokens"])
+    assert payer.balance() == (GRANTED_UCR - usage["charge_ucr"], 0)
