@@ -34,6 +34,8 @@ class EventReader:
         if self.overflow:
             return []
         data = self._with_line_feeds(data)
+        if not self._tail and data.endswith(b"\n\n"):
+            return self._events(data[:-2])  # most reads end where an event does
         self._tail += data
         if b"\n" not in data or (end := self._tail.rfind(b"\n\n")) < 0:
             self._check(len(self._tail))
@@ -41,8 +43,20 @@ class EventReader:
         whole = bytes(self._tail[:end])
         del self._tail[: end + 2]
         self._check(len(self._tail))
-        found = (_read(block) for block in whole.split(b"\n\n"))
-        return [event for event in found if event is not None and self._check(len(event.data))]
+        return self._events(whole)
+
+    def _events(self, whole: bytes) -> list[Event]:
+        events = []
+        for block in whole.split(b"\n\n"):
+            plain = block.startswith(b"data: ") and b"\n" not in block
+            event = Event(b"", block[6:]) if plain else _read(block)
+            if event is None:
+                continue
+            if len(event.data) > MAX_EVENT_BYTES:
+                self._check(len(event.data))
+                break
+            events.append(event)
+        return events
 
     def _with_line_feeds(self, data: bytes) -> bytes:
         """Make all line ends LF; a CR at the very end waits for what follows it."""
@@ -55,11 +69,10 @@ class EventReader:
             data = data[:-1]
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
-    def _check(self, event_bytes: int) -> bool:
+    def _check(self, event_bytes: int) -> None:
         if event_bytes > MAX_EVENT_BYTES:
             self.overflow = True
             self._tail.clear()
-        return not self.overflow
 
 
 def _read(block: bytes) -> Event | None:
