@@ -4,7 +4,7 @@ sql/            the ledger itself, in schema `ledger`: begin with sql/tables.sql
 ledger.py       its functions from Python, arrays in and verdicts out
 services.py     writes outside the proxy path: grants, sweeps     tasks.py  which Celery rings for
 money_requests.py  what people of ours ask for: refunds, grants, adjustments, payouts
-disputes.py, freezing.py, closing.py (of months)  beside it
+disputes.py, freezing.py                        beside it
 queries.py      balances    journal.py  entries in pages    receipts.py  the money of one call
 budgets.py      spend caps per calendar window
 alerts.py       whom to tell of a low balance or a cap      outbox.py  messages on their way out

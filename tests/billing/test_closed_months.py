@@ -2,15 +2,11 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
+from datetime import date
 
 import psycopg
 import pytest
-from django.contrib.auth.models import User
 
-from billing.closing import close_month
-from billing.errors import CreditRefused, MonthNotOver, SecondPersonNeeded
-from billing.models import ClosedMonth
 from tests.billing.ledger_client import Connection, LedgerClient, new_wallet, one
 from tests.databases import Database
 
@@ -133,20 +129,3 @@ def test_closing_waits_for_whoever_is_writing(books: Books) -> None:
     with pytest.raises(psycopg.errors.RestrictViolation):
         owner.execute(IMPORT, [wallet, "2026-03-05"])
     assert entries(owner) == 1
-
-
-def test_two_people_close_a_month_through_the_service(db: None) -> None:
-    ann, bob = User.objects.create_user("ann"), User.objects.create_user("bob")
-    with pytest.raises(SecondPersonNeeded):
-        close_month(month=MARCH, closed_by=ann, confirmed_by=ann)
-    with pytest.raises(CreditRefused):
-        close_month(month=date(2026, 3, 2), closed_by=ann, confirmed_by=bob)
-    with pytest.raises(MonthNotOver):
-        close_month(month=date(2999, 1, 1), closed_by=ann, confirmed_by=bob)
-    assert not ClosedMonth.objects.exists()
-    before = datetime.now(UTC)
-    assert close_month(month=MARCH, closed_by=ann, confirmed_by=bob)
-    assert not close_month(month=MARCH, closed_by=bob, confirmed_by=ann)
-    [closed] = ClosedMonth.objects.all()
-    assert (closed.key, closed.closed_by, closed.confirmed_by) == ("2026-03", "ann", "bob")
-    assert closed.closed_at.date() >= before.date() or closed.closed_at < before
