@@ -20,7 +20,7 @@ from gateway.operations.chat_messages import ImagePart
 from gateway.providers import find_provider
 from gateway.providers.base import ChatProvider
 from gateway.transport import Upstream
-from gateway.user_keys import NO_KEYS, UserKeys
+from gateway.user_keys import UserKeys
 from studio.core.errors import InvalidRequest
 
 RESTING = "The providers that could answer this failed lately. Please try again later."
@@ -53,7 +53,7 @@ class Upstreams:
 
         Without a key of ours the sandbox stands in, where one is configured. Raises: NoProvider.
         """
-        upstream = self._find(slug)
+        upstream = self.find(slug)
         if upstream is None:
             raise NoProvider(f"No provider is configured for this model ({slug}).")
         return upstream
@@ -66,7 +66,7 @@ class Upstreams:
         provider = find_provider(slug)
         if provider is None:
             raise NoProvider(f"No provider is configured for this model ({slug}).")
-        ours = self._find(slug)
+        ours = self.find(slug)
         base_url = _base_url(provider) if ours is None else ours.base_url
         sandbox = ours is not None and ours.sandbox
         return Upstream(
@@ -75,9 +75,10 @@ class Upstreams:
 
     def reaches(self, slug: str) -> bool:
         """Say whether `get` would find the provider."""
-        return self._find(slug) is not None
+        return self.find(slug) is not None
 
-    def _find(self, slug: str) -> Upstream | None:
+    def find(self, slug: str) -> Upstream | None:
+        """Give what `get` gives; None where that raises."""
         if slug not in self._known:
             self._known[slug] = _configured(slug)
         return self._known[slug]
@@ -119,33 +120,39 @@ def reached_routes(
 
     Raises: NoProvider, NoPrice (never free): why the preferred route cannot be called.
     """
-    routes, keys = resolution.routes, user_keys or NO_KEYS
-    by_user = bool(keys) and any([keys.get(route.provider) for route in routes])
-    refusal: NoProvider | NoPrice | None = None
+    routes = resolution.routes
+    if user_keys and any([user_keys.get(route.provider) for route in routes]):
+        return _routes_by_user_keys(routes, upstreams, breaker, book, user_keys)
     found: list[PricedRoute] = []
     for route in routes:
-        key = keys.get(route.provider) if by_user else None
-        if by_user and not key:
-            continue
-        try:
-            upstream = (
-                upstreams.of_user(route.provider, key) if key else upstreams.get(route.provider)
-            )
-        except NoProvider as error:
-            refusal = refusal or error
-            continue
+        upstream = upstreams.find(route.provider)
         price = book.chat(route.provider, route.model)
-        if price is None and not key:
-            refusal = refusal or NoPrice(
-                f'Model "{route.model}" has no price and cannot be called.'
-            )
+        if upstream is not None and price is not None:
+            circuit = breaker.circuit(upstream)
+            found.append(PricedRoute(route=route, upstream=upstream, price=price, circuit=circuit))
+    if not found:
+        upstreams.get(routes[0].provider)
+        raise NoPrice(f'Model "{routes[0].model}" has no price and cannot be called.')
+    return _without_doubles(found)
+
+
+def _routes_by_user_keys(
+    routes: tuple[Route, ...],
+    upstreams: Upstreams,
+    breaker: Breaker,
+    book: PriceBookSnapshot,
+    user_keys: UserKeys,
+) -> list[PricedRoute]:
+    found: list[PricedRoute] = []
+    for route in routes:
+        key = user_keys.get(route.provider)
+        if not key:
             continue
+        upstream = upstreams.of_user(route.provider, key)
+        price = book.chat(route.provider, route.model)
         circuit = breaker.circuit(upstream)
         found.append(PricedRoute(route=route, upstream=upstream, price=price, circuit=circuit))
-    if found:
-        return _without_doubles(found)
-    assert refusal is not None, "a resolution has at least one route"
-    raise refusal
+    return _without_doubles(found)
 
 
 def _without_doubles(routes: list[PricedRoute]) -> list[PricedRoute]:
