@@ -12,7 +12,7 @@ from billing.queries import read_balance
 from gateway.budgets import check_budgets
 from gateway.errors import BudgetSpent, KeyBudgetSpent
 from gateway.operations.chat import ChatUsage
-from gateway.quoting import ChatQuote, ChatTask, _affordable, quote_chat
+from gateway.quoting import ChatQuote, ChatTask, affordable_candidates, quote_chat
 from gateway.runtime import Runtime
 from gateway.single_quotes import SingleTask, Work, quote_single
 from studio.accounts.callers import Caller
@@ -128,7 +128,7 @@ def _within(quote: ChatQuote, purse: _Purse) -> ChatQuote:
     """Shorten the answer as the hold would, where the wallet is too thin and none was named."""
     if quote.billing != "credits" or quote.ceiling_ucr <= purse.available_ucr:
         return quote
-    affordable = _affordable(quote, purse.available_ucr)
+    affordable = affordable_candidates(quote, purse.available_ucr)
     return msgspec.structs.replace(quote, candidates=affordable) if affordable else quote
 
 

@@ -206,13 +206,13 @@ def allowed_routes(
     if caller.models is None:
         return routes
     names = {resolution.asked, resolution.kind}
-    _check_model(caller, names | {route.route.model for route in routes})
+    check_model(caller, names | {route.route.model for route in routes})
     if not names.isdisjoint(caller.models):
         return routes
     return [route for route in routes if route.route.model in caller.models]
 
 
-def _check_model(caller: Caller, names: set[str]) -> None:
+def check_model(caller: Caller, names: set[str]) -> None:
     if caller.models is not None and names.isdisjoint(caller.models):
         raise Forbidden(f'This key may not use "{min(names)}".')
 
@@ -324,12 +324,12 @@ async def _place(runtime: Runtime, quote: ChatQuote) -> ChatQuote:
 
     Returns: the quote that was held.
     """
-    verdict = await _hold(runtime, _new_call(quote))
+    verdict = await place_hold(runtime, _new_call(quote))
     if verdict.verdict == "insufficient":
-        affordable = _affordable(quote, verdict.available_ucr)
+        affordable = affordable_candidates(quote, verdict.available_ucr)
         if affordable:
             quote = msgspec.structs.replace(quote, candidates=affordable)
-            verdict = await _hold(runtime, _new_call(quote))
+            verdict = await place_hold(runtime, _new_call(quote))
     if verdict.verdict == "held":
         return quote
     if verdict.verdict == "insufficient":
@@ -343,7 +343,7 @@ async def _place(runtime: Runtime, quote: ChatQuote) -> ChatQuote:
     raise LedgerUnavailable(f"The ledger refused the hold ({verdict.verdict}).")
 
 
-def _affordable(quote: ChatQuote, available_ucr: int) -> tuple[Candidate, ...]:
+def affordable_candidates(quote: ChatQuote, available_ucr: int) -> tuple[Candidate, ...]:
     """Leave out candidates beyond a wallet, or shorten their answers where none was named.
 
     Where the catalogue says which route is preferred, a thin wallet does not choose another.
@@ -371,7 +371,7 @@ def _within(task: ChatTask, candidate: Candidate, available_ucr: int) -> Candida
     return _priced(task, candidate.priced, input_tokens=candidate.input_tokens, max_tokens=clamped)
 
 
-async def _hold(runtime: Runtime, call: NewCall) -> HoldVerdict:
+async def place_hold(runtime: Runtime, call: NewCall) -> HoldVerdict:
     try:
         return await runtime.desk.hold(call)
     except psycopg.errors.UniqueViolation as error:

@@ -24,7 +24,7 @@ from gateway.errors import (
 from gateway.idempotency import Claim
 from gateway.operations.chat import ChatUsage
 from gateway.providers.base import Provider, Target, UpstreamAnswer, UpstreamRequest
-from gateway.quoting import _check_model, _hold
+from gateway.quoting import check_model, place_hold
 from gateway.routing import RESTING
 from gateway.runtime import Runtime
 from gateway.statements import NewCall
@@ -118,7 +118,7 @@ def quote_single(runtime: Runtime, task: SingleTask, work: Work[_Answer]) -> Sin
         kind=work.kind, model=work.model, channel=task.channel, operation=work.operation
     )
     route, upstream, price = _choose(runtime, task, work, resolution)
-    _check_model(caller, {resolution.asked, resolution.kind, route.model})
+    check_model(caller, {resolution.asked, resolution.kind, route.model})
     own = upstream.user_key
     if caller.tier == "byok" and not own:
         raise UserKeyNeeded(
@@ -222,7 +222,7 @@ def _new_call(task: SingleTask, work: Work[_Answer], quote: SingleQuote) -> NewC
 
 async def _place(runtime: Runtime, call: NewCall) -> None:
     """Place the hold, or say why it cannot be."""
-    verdict = await _hold(runtime, call)
+    verdict = await place_hold(runtime, call)
     if verdict.verdict == "held":
         return
     if verdict.verdict == "insufficient":
