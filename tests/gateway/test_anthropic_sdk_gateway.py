@@ -205,7 +205,7 @@ def test_the_sdk_s_own_loop_of_tools_runs_to_its_end(
     [text] = runner.until_done().content
     assert text.type == "text"
     assert text.text == "The tool answered: 12 degrees in text"
-    assert [row["status"] for row in payer.usage() if row["status"] != "refused"] == ["succeeded"] * 2
+    assert [row["status"] for row in payer.usage()].count("succeeded") == 2
 
 
 class Guess(BaseModel):

@@ -7,10 +7,17 @@ from uuid import UUID
 
 from tests.billing.ledger_client import Connection, LedgerClient, one
 
+# Refunds of one call stay apart by a microsecond each: they are keyed by their time.
 _BACK = """
 ALTER TABLE ledger.entry DISABLE TRIGGER USER;
 UPDATE ledger.entry SET at = {at} WHERE at > now() - interval '1 day';
-UPDATE ledger.correction SET at = {at} WHERE at > now() - interval '1 day';
+UPDATE ledger.correction c SET at = {at} + x.n * interval '1 microsecond'
+FROM (SELECT n.wallet_id, n.call_id, n.at,
+        (SELECT count(*) FROM ledger.correction o WHERE o.wallet_id = n.wallet_id
+           AND o.call_id = n.call_id AND o.at <= now() - interval '1 day')
+        + row_number() OVER (PARTITION BY n.wallet_id, n.call_id ORDER BY n.at) - 1 AS n
+      FROM ledger.correction n WHERE n.at > now() - interval '1 day') x
+WHERE c.wallet_id = x.wallet_id AND c.call_id = x.call_id AND c.at = x.at;
 ALTER TABLE ledger.entry ENABLE TRIGGER USER;
 """
 _USAGE = """

@@ -16,9 +16,9 @@ from tests.billing.finance.history import History
 from tests.billing.ledger_client import LedgerClient, violations
 
 DAYS = [
-    "2025-01-31 23:59:59.999999",
+    "2025-01-31 23:59:59.999",
     "2025-02-01 00:00",
-    "2025-02-28 23:59:59.999999",
+    "2025-02-28 23:59:59.999",
     "2025-03-01 00:00",
     "2025-03-15 12:00",
     "2025-04-01 00:00",
