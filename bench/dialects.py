@@ -7,6 +7,7 @@ request says which form is spoken.
 import functools
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,7 +33,7 @@ def _framed(events: Sequence[_Event], ending: str = "") -> bytes:
     return f"{length:x}\r\n{text}\r\n".encode()
 
 
-class Dialect:
+class Dialect(ABC):
     """A provider's form. All of it is worked out once."""
 
     def __init__(self, answer: Mapping[str, Any]) -> None:
@@ -51,13 +52,13 @@ class Dialect:
         """Give what comes before the text."""
         return b""
 
+    @abstractmethod
     def event(self, body: bytes) -> bytes:
         """Give one event of text, to be filled with the time of sending."""
-        raise NotImplementedError
 
+    @abstractmethod
     def end(self, chunks: int, body: bytes) -> bytes:
         """Give what comes after the text."""
-        raise NotImplementedError
 
 
 class _OpenAI(Dialect):

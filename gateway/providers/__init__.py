@@ -6,6 +6,7 @@ openai_form.py        answers and errors in OpenAI's form, which others speak to
 chunk_stream.py       streams in OpenAI's chunk grammar, likewise
 rewritten.py          both, of providers that add to OpenAI's form what callers must not see
 completion.py         writing OpenAI's form, for those that have another
+translating.py        what those do with a request first
 event_stream.py       reading server-sent events
 translated_stream.py  a stream of another grammar becoming OpenAI's
 embeddings_form.py    embeddings in OpenAI's form; gemini_ and openrouter_embeddings.py are mixed in

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from gateway.operations.chat import ChatRequest
 from gateway.providers.anthropic.answer import read_answer
 from gateway.providers.anthropic.failures import HOSTS, failure_of
-from gateway.providers.anthropic.request import unsupported_field, uses_functions, write_request
+from gateway.providers.anthropic.request import unsupported_field, write_request
 from gateway.providers.anthropic.stream import AnthropicStream
 from gateway.providers.base import (
     ChatStream,
@@ -28,6 +28,7 @@ from gateway.providers.base import (
     UpstreamFailure,
     UpstreamRequest,
 )
+from gateway.providers.translating import uses_functions
 
 API_VERSION = "2026-10-21"
 """Pinned: another version has other parameters. Goes with `drop_parameters` in the catalogue."""

@@ -1,6 +1,5 @@
 """A chat as the body of a Messages request."""
 
-import copy
 from typing import Any
 
 import msgspec
@@ -11,8 +10,6 @@ from gateway.operations.chat_messages import (
     AssistantMessage,
     AudioPart,
     CustomCallPart,
-    CustomChoice,
-    CustomToolEntry,
     Function,
     FunctionChoice,
     FunctionTool,
@@ -25,6 +22,7 @@ from gateway.providers.anthropic.media import Block, marked
 from gateway.providers.anthropic.thinking import thought_for
 from gateway.providers.anthropic.turns import Conversation, read_conversation
 from gateway.providers.base import Target
+from gateway.providers.translating import unserved_field, uses_functions, without_dropped
 
 DEFAULT_MAX_TOKENS = 4096
 LONGEST_USER_ID = 512
@@ -37,34 +35,15 @@ _ENCODER = msgspec.json.Encoder()
 
 def unsupported_field(request: ChatRequest) -> str | None:
     """Name what cannot be served without changing what the answer means; None if nothing."""
-    odd = {
-        "n": (request.n or 1) > 1,
-        "audio": request.audio is not None,
-        "modalities": "audio" in (request.modalities or ()),
-        "logprobs": bool(request.logprobs),
-        "top_logprobs": bool(request.top_logprobs),
-        "logit_bias": bool(request.logit_bias),
-        "web_search_options": request.web_search_options is not None,
-        "moderation": request.moderation is not None,
-        "tools": any(isinstance(tool, CustomToolEntry) for tool in request.tools or ()),
-        "tool_choice": isinstance(request.tool_choice, CustomChoice),
-        "messages": any(_is_odd(message) for message in request.messages),
-    }
-    return next((name for name, found in odd.items() if found), None)
-
-
-def uses_functions(request: ChatRequest) -> bool:
-    """Tell whether the caller speaks of functions, which came before tools."""
-    return bool(request.functions) and not request.tools
+    return unserved_field(
+        request,
+        messages=any(_is_odd(message) for message in request.messages),
+    )
 
 
 def write_request(request: ChatRequest, target: Target) -> bytes:
     """Write the body. Raises: InvalidRequest."""
-    if target.drop_parameters:
-        request = copy.copy(request)
-        for name in target.drop_parameters:
-            if name in _DROPPABLE:
-                setattr(request, name, None)
+    request = without_dropped(request, target, _DROPPABLE)
     conversation = read_conversation(request.messages)
     sent: Block = {
         "model": target.model,

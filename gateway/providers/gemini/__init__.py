@@ -28,9 +28,10 @@ from gateway.providers.base import (
 )
 from gateway.providers.gemini.answer import read_answer
 from gateway.providers.gemini.failures import HOSTS, failure_of
-from gateway.providers.gemini.request import unsupported_field, uses_functions, write_request
+from gateway.providers.gemini.request import unsupported_field, write_request
 from gateway.providers.gemini.stream import GeminiStream
 from gateway.providers.gemini_embeddings import GeminiEmbeddings
+from gateway.providers.translating import uses_functions
 
 
 class Gemini(GeminiEmbeddings):

@@ -4,7 +4,6 @@ Source: Google's discovery document v1beta (2026-08-23), GenerateContentRequest,
 and FunctionCallingConfig.
 """
 
-import copy
 from typing import Any
 
 import msgspec
@@ -14,8 +13,6 @@ from gateway.operations.chat_messages import (
     AllowedToolsChoice,
     AssistantMessage,
     CustomCallPart,
-    CustomChoice,
-    CustomToolEntry,
     Function,
     FunctionChoice,
     FunctionTool,
@@ -27,6 +24,7 @@ from gateway.providers.base import Target
 from gateway.providers.gemini.media import Part, refused
 from gateway.providers.gemini.thinking import is_older, thinking_config
 from gateway.providers.gemini.turns import read_conversation
+from gateway.providers.translating import unserved_field, uses_functions, without_dropped
 
 _JSON = "application/json"
 _MODES = {"auto": "AUTO", "required": "ANY", "none": "NONE"}
@@ -45,35 +43,16 @@ def unsupported_field(request: ChatRequest) -> str | None:
     Several candidates and logarithms of probabilities have fields, but no model of today takes
     them: "Multiple candidates is not enabled for this model" (replies of the live API, Aug 2026).
     """
-    odd = {
-        "n": (request.n or 1) > 1,
-        "audio": request.audio is not None,
-        "modalities": "audio" in (request.modalities or ()),
-        "logprobs": bool(request.logprobs),
-        "top_logprobs": bool(request.top_logprobs),
-        "logit_bias": bool(request.logit_bias),
-        "web_search_options": request.web_search_options is not None,
-        "moderation": request.moderation is not None,
-        "parallel_tool_calls": request.parallel_tool_calls is False and bool(request.tools),
-        "tools": any(isinstance(tool, CustomToolEntry) for tool in request.tools or ()),
-        "tool_choice": isinstance(request.tool_choice, CustomChoice),
-        "messages": any(_is_odd(message) for message in request.messages),
-    }
-    return next((name for name, found in odd.items() if found), None)
-
-
-def uses_functions(request: ChatRequest) -> bool:
-    """Tell whether the caller speaks of functions, which came before tools."""
-    return bool(request.functions) and not request.tools
+    return unserved_field(
+        request,
+        parallel_tool_calls=request.parallel_tool_calls is False and bool(request.tools),
+        messages=any(_is_odd(message) for message in request.messages),
+    )
 
 
 def write_request(request: ChatRequest, target: Target) -> bytes:
     """Write the body. Raises: InvalidRequest."""
-    if target.drop_parameters:
-        request = copy.copy(request)
-        for name in target.drop_parameters:
-            if name in _DROPPABLE:
-                setattr(request, name, None)
+    request = without_dropped(request, target, _DROPPABLE)
     conversation = read_conversation(request.messages, signs=not is_older(target.model))
     sent: Part = {"contents": conversation.contents()}
     if conversation.system:

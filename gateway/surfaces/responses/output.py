@@ -5,6 +5,7 @@ Source: `openai` Python SDK 3.52.0 (`types/responses/response_*_event.py`); gith
 openai/openai-openapi v2.3.0 (2026-08-21), ResponseStreamEvent.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import msgspec
@@ -34,7 +35,7 @@ class EventWriter:
         return b"event: " + name.encode() + b"\ndata: " + _ENCODE(data) + b"\n\n"
 
 
-class OutputItem:
+class OutputItem(ABC):
     """One item of the output; `form` is how it looks now."""
 
     def __init__(self, events: EventWriter, index: int, item_id: str) -> None:
@@ -57,13 +58,13 @@ class OutputItem:
             "response.output_item.done", output_index=self._index, item=self.form()
         )
 
+    @abstractmethod
     def form(self) -> dict[str, Any]:
         """Give the item as answers have it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _last_part(self) -> bytes:
         """End what is open within the item."""
-        raise NotImplementedError
 
     def _write(self, name: str, /, **fields: object) -> bytes:
         return self._events.write(
