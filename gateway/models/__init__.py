@@ -1,5 +1,6 @@
-"""Tables of the gateway: the catalogue and the calls."""
+"""Tables of the gateway: the catalogue, the calls, the jobs and what they made."""
 
+from gateway.models.asset import Asset
 from gateway.models.call import Call
 from gateway.models.catalogue import (
     Alias,
@@ -9,13 +10,19 @@ from gateway.models.catalogue import (
     KindPolicy,
     KindRoute,
 )
+from gateway.models.job import Job, JobBell, JobEvent, JobRun
 
 __all__ = [
     "Alias",
+    "Asset",
     "Call",
     "CatalogueChange",
     "CatalogueModel",
     "CatalogueRevision",
+    "Job",
+    "JobBell",
+    "JobEvent",
+    "JobRun",
     "KindPolicy",
     "KindRoute",
 ]
