@@ -17,7 +17,7 @@ PRICES_FILE = Path(__file__).with_name("prices.toml")
 class _Meters(msgspec.Struct, frozen=True, kw_only=True):
     """What an operation is metered by: the meters it needs, those it may have, and their unit.
 
-    `options` it may have are counts, `words` it must have are words.
+    `options` it may have are counts; of `words` it has every one or none: then it is for any.
     """
 
     needed: tuple[str, ...]
@@ -37,7 +37,10 @@ class _Meters(msgspec.Struct, frozen=True, kw_only=True):
         return (
             counts.keys() <= set(self.options)
             and all(isinstance(value, int) and value >= 0 for value in counts.values())
-            and all(isinstance(word, str) and word not in ("", AUTO) for word in words)
+            and (
+                all(word is None for word in words)
+                or all(isinstance(word, str) and word not in ("", AUTO) for word in words)
+            )
         )
 
     def options_text(self) -> str:
@@ -55,6 +58,7 @@ _METERS = {
     "embedding": _Meters(needed=("input",)),
     "realtime": _Meters(needed=("session",), per=1),
     "image": _Meters(needed=("image",), per=1, words=IMAGE_OPTIONS),
+    "music": _Meters(needed=("second",), per=1),
 }
 
 

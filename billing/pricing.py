@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from billing.models.prices import Price, PriceBook
-from billing.pricing_items import ImagePrice, image_prices, item_charge_ucr
+from billing.pricing_items import MediaPrice, item_charge_ucr, media_prices
 from studio.core.money import BASIS_POINTS, with_markup
 
 PER_MILLION = 1_000_000
@@ -207,25 +207,30 @@ class ItemPrice(msgspec.Struct, frozen=True, kw_only=True):
 class PriceBookSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """One version of the book in memory.
 
-    `version` 0 is the empty book, by which nothing can be called. `other_prices` are by operation,
-    provider and model, `image_prices` by provider and model.
+    `version` 0 is the empty book, by which nothing can be called. `other_prices` and `media_prices`
+    are by operation, provider and model.
     """
 
     version: int
     chat_prices: dict[tuple[str, str], ChatPrice]
     other_prices: dict[tuple[str, str, str], CallPrice] = {}
-    image_prices: dict[tuple[str, str], ImagePrice] = {}
+    media_prices: dict[tuple[str, str, str], MediaPrice] = {}
 
     def chat(self, provider: str, model: str) -> ChatPrice | None:
         """Give the price of a chat model; None if it has none, so that it cannot be called."""
         return self.chat_prices.get((provider, model))
 
-    def image(self, provider: str, model: str) -> ImagePrice | None:
-        """Give the prices of an image model; None if it has none."""
-        return self.image_prices.get((provider, model))
+    def media(self, operation: str, provider: str, model: str) -> MediaPrice | None:
+        """Give the prices of a model that makes images or sound; None if it has none."""
+        return self.media_prices.get((operation, provider, model))
+
+    def has_price(self, operation: str, provider: str, model: str) -> bool:
+        """Tell whether a model has a price for what it does, so that it can be called."""
+        known = self.price(operation, provider, model) or self.media(operation, provider, model)
+        return known is not None
 
     def price(self, operation: str, provider: str, model: str) -> CallPrice | None:
-        """Give the price of a model for what it does; None if it has none."""
+        """Give the price of a call to a model; None if it has none, or makes media."""
         if operation == "chat":
             return self.chat(provider, model)
         return self.other_prices.get((operation, provider, model))
@@ -252,7 +257,7 @@ def snapshot_of(version: int, rows: Iterable[PriceRow]) -> PriceBookSnapshot:
         version=version,
         chat_prices={key: price for key, price in prices.items() if price},
         other_prices=other_prices,
-        image_prices=image_prices(rows),
+        media_prices=media_prices(rows),
     )
 
 

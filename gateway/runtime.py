@@ -92,8 +92,8 @@ class Runtime:
 
     def can_call(self, route: Route) -> bool:
         """Say whether a route has a price and a provider that does this and can be reached."""
-        price = self.world.book.price(route.operation, route.provider, route.model)
-        if price is None or not self.upstreams.reaches(route.provider):
+        priced = self.world.book.has_price(route.operation, route.provider, route.model)
+        if not priced or not self.upstreams.reaches(route.provider):
             return False
         return route.operation in self.upstreams.get(route.provider).provider.operations
 

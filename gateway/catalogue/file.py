@@ -12,6 +12,8 @@ CATALOGUE_FILE = Path(__file__).with_name("model-catalog.json")
 CHANNELS = ("stable", "experimental", "fast", "quality")
 ORDERS = ("listed", "weighted", "cheapest", "fastest")
 MOST_PATIENCE_MS = 600_000
+OPERATIONS_OF_JOBS = ("image", "music")
+"""Operations whose models may be called by another name upstream."""
 
 
 class CatalogueFileInvalid(Exception):
@@ -19,9 +21,14 @@ class CatalogueFileInvalid(Exception):
 
 
 class FileModel(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """The facts of one model, under the key `provider:name`."""
+    """The facts of one model, under the key `provider:name`.
+
+    `upstream_model` is the provider's own id where the name is only ours: a name that callers and
+    the price book know, kept alive by another model.
+    """
 
     operation: str
+    upstream_model: str = ""
     context_tokens: int = 0
     max_output_tokens: int = 0
     image_tokens: int = 0
@@ -125,6 +132,8 @@ def _model_problems(file: CatalogueFile) -> Iterator[str]:
             yield f"model {key!r} is not written provider:name"
         if model.operation == "chat" and not (model.context_tokens and model.max_output_tokens):
             yield f"model {key} needs context_tokens and max_output_tokens"
+        if model.upstream_model and model.operation not in OPERATIONS_OF_JOBS:
+            yield f"model {key} is called by its own name: it is for {model.operation}"
         if (model.sunset_on is None) != (model.successor is None):
             yield f"model {key} needs both sunset_on and successor, or neither"
         yield from _successor_problems(file, key, model)

@@ -41,7 +41,8 @@ SELECT revision + coalesce((SELECT max(version) FROM billing_pricebook), 0)
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One model to call, with the facts that calling it takes.
 
-    `model` is the provider's own id of it.
+    `model` is the name it is priced and recorded by, `upstream_model` the provider's own id of it:
+    the same but for names that are only ours.
     """
 
     provider: str
@@ -53,6 +54,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: tuple[str, ...]
     drop_parameters: tuple[str, ...]
     weight: int = 1
+    upstream_model: str = ""
 
 
 class Deprecation(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +106,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     image_tokens: int
     capabilities: tuple[str, ...]
     drop_parameters: tuple[str, ...]
+    upstream_model: str
     sunset_on: date | None
     successor_id: int | None
     added_at: datetime
@@ -303,4 +306,5 @@ def _route(model: Model, weight: int) -> Route:
         capabilities=model.capabilities,
         drop_parameters=model.drop_parameters,
         weight=weight,
+        upstream_model=model.upstream_model or model.name,
     )

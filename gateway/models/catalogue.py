@@ -9,7 +9,7 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
 
-from gateway.catalogue.file import MOST_PATIENCE_MS
+from gateway.catalogue.file import MOST_PATIENCE_MS, OPERATIONS_OF_JOBS
 
 
 class CatalogueRow(models.Model):
@@ -31,6 +31,12 @@ class CatalogueModel(CatalogueRow):
     provider = models.TextField()
     name = models.TextField(help_text="The provider's own id of the model.")
     operation = models.TextField(help_text="chat, image, speech, music, realtime …")
+    upstream_model = models.TextField(
+        blank=True,
+        default="",
+        help_text="What the provider calls it, where the name is ours "
+        "(image and music only).",
+    )
     context_tokens = models.IntegerField(default=0)
     max_output_tokens = models.IntegerField(default=0)
     image_tokens = models.IntegerField(
@@ -68,7 +74,9 @@ class CatalogueModel(CatalogueRow):
         return f"{self.provider}:{self.name}"
 
     def clean(self) -> None:
-        """Check that the chain of successors ends and stays within the operation."""
+        """Check that the chain of successors ends and stays within the operation, and the name."""
+        if self.upstream_model and self.operation not in OPERATIONS_OF_JOBS:
+            raise ValidationError({"upstream_model": "Only models of jobs have one."})
         seen = {self.pk}
         model = self.successor
         while model is not None:

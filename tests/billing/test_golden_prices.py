@@ -12,6 +12,7 @@ import pytest
 from billing.price_file import read_price_file
 from billing.pricing import PriceBookSnapshot, snapshot_of
 from billing.pricing_items import ItemNotPriced
+from gateway.operations.media import MediaUse
 from studio.accounts.models import Tier
 
 TIERS = ("free", "managed", "byok", "vip_founder")
@@ -154,13 +155,64 @@ IMAGES = [
     ("openai", "dall-e-2", "512x512", "standard", 1, (27, 22, 18, 18)),
     ("openai", "dall-e-2", "1024x1024", "standard", 1, (27, 22, 18, 18)),
     ("openai", "dall-e-2", "1024x1024", "standard", 10, (270, 220, 180, 180)),
-    ("replicate", "stable-diffusion-xl", "512x512", "standard", 1, (3, 3, 2, 2)),
-    ("replicate", "stable-diffusion-xl", "1024x1024", "standard", 1, (8, 6, 5, 5)),
-    ("replicate", "stable-diffusion-xl", "1024x1024", "standard", 4, (32, 24, 20, 20)),
-    ("replicate", "stable-diffusion-xl", "1536x1536", "standard", 1, (8, 6, 5, 5)),
-    ("replicate", "stable-diffusion-3", "512x512", "standard", 1, (5, 4, 3, 3)),
-    ("replicate", "stable-diffusion-3", "1024x1024", "standard", 1, (9, 8, 6, 6)),
-    ("replicate", "stable-diffusion-3", "1536x1536", "standard", 1, (15, 12, 10, 10)),
+    ("stability", "stable-diffusion-xl", "512x512", "standard", 1, (3, 3, 2, 2)),
+    ("stability", "stable-diffusion-xl", "1024x1024", "standard", 1, (8, 6, 5, 5)),
+    ("stability", "stable-diffusion-xl", "1024x1024", "standard", 4, (32, 24, 20, 20)),
+    ("stability", "stable-diffusion-xl", "1536x1536", "standard", 1, (8, 6, 5, 5)),
+    ("stability", "stable-diffusion-3", "512x512", "standard", 1, (5, 4, 3, 3)),
+    ("stability", "stable-diffusion-3", "1024x1024", "standard", 1, (9, 8, 6, 6)),
+    ("stability", "stable-diffusion-3", "1536x1536", "standard", 1, (15, 12, 10, 10)),
+    ("openai", "gpt-image-2", "1024x1024", "low", 1, (9, 8, 6, 6)),
+    ("openai", "gpt-image-2", "1024x1024", "medium", 1, (80, 64, 53, 53)),
+    ("openai", "gpt-image-2", "1024x1024", "high", 1, (317, 254, 211, 211)),
+    ("openai", "gpt-image-2", "1536x1024", "low", 1, (9, 8, 6, 6)),
+    ("openai", "gpt-image-2", "1536x1024", "medium", 1, (80, 64, 53, 53)),
+    ("openai", "gpt-image-2", "1536x1024", "high", 1, (317, 254, 211, 211)),
+    ("openai", "gpt-image-2", "1024x1536", "low", 1, (9, 8, 6, 6)),
+    ("openai", "gpt-image-2", "1024x1536", "medium", 1, (80, 64, 53, 53)),
+    ("openai", "gpt-image-2", "1024x1536", "high", 1, (317, 254, 211, 211)),
+    ("openai", "gpt-image-2.5-flare", "1024x1024", "low", 1, (9, 8, 6, 6)),
+    ("openai", "gpt-image-2.5-flare", "1024x1024", "medium", 1, (80, 64, 53, 53)),
+    ("openai", "gpt-image-2.5-flare", "1024x1024", "high", 1, (317, 254, 211, 211)),
+    ("openai", "gpt-image-2.5-flare", "1536x1024", "low", 1, (9, 8, 6, 6)),
+    ("openai", "gpt-image-2.5-flare", "1536x1024", "medium", 1, (80, 64, 53, 53)),
+    ("openai", "gpt-image-2.5-flare", "1536x1024", "high", 1, (317, 254, 211, 211)),
+    ("openai", "gpt-image-2.5-flare", "1024x1536", "low", 1, (9, 8, 6, 6)),
+    ("openai", "gpt-image-2.5-flare", "1024x1536", "medium", 1, (80, 64, 53, 53)),
+    ("openai", "gpt-image-2.5-flare", "1024x1536", "high", 1, (317, 254, 211, 211)),
+    ("openai", "gpt-image-2.5-sunburst", "1024x1024", "low", 1, (9, 8, 6, 6)),
+    ("openai", "gpt-image-2.5-sunburst", "1024x1024", "medium", 1, (80, 64, 53, 53)),
+    ("openai", "gpt-image-2.5-sunburst", "1024x1024", "high", 1, (317, 254, 211, 211)),
+    ("openai", "gpt-image-2.5-sunburst", "1536x1024", "low", 1, (9, 8, 6, 6)),
+    ("openai", "gpt-image-2.5-sunburst", "1536x1024", "medium", 1, (80, 64, 53, 53)),
+    ("openai", "gpt-image-2.5-sunburst", "1536x1024", "high", 1, (317, 254, 211, 211)),
+    ("openai", "gpt-image-2.5-sunburst", "1024x1536", "low", 1, (9, 8, 6, 6)),
+    ("openai", "gpt-image-2.5-sunburst", "1024x1536", "medium", 1, (80, 64, 53, 53)),
+    ("openai", "gpt-image-2.5-sunburst", "1024x1536", "high", 1, (317, 254, 211, 211)),
+    ("openrouter", "openai/dall-e-3", "1024x1024", "standard", 1, (60, 48, 40, 40)),
+    ("openrouter", "openai/dall-e-3", "1024x1024", "hd", 1, (120, 96, 80, 80)),
+    ("openrouter", "openai/dall-e-3", "1792x1024", "standard", 1, (120, 96, 80, 80)),
+    ("openrouter", "openai/dall-e-3", "1792x1024", "hd", 1, (120, 96, 80, 80)),
+    ("openrouter", "openai/dall-e-3", "1024x1792", "standard", 1, (120, 96, 80, 80)),
+    ("openrouter", "openai/dall-e-3", "1024x1792", "hd", 1, (120, 96, 80, 80)),
+    ("openrouter", "openai/dall-e-2", "256x256", "standard", 1, (24, 20, 16, 16)),
+    ("openrouter", "openai/dall-e-2", "512x512", "standard", 1, (27, 22, 18, 18)),
+    ("openrouter", "openai/dall-e-2", "1024x1024", "standard", 1, (27, 22, 18, 18)),
+    ("replicate", "black-forest-labs/flux-schnell", "", "", 1, (5, 4, 3, 3)),
+    ("replicate", "black-forest-labs/flux-schnell", "", "", 4, (20, 16, 12, 12)),
+    ("replicate", "black-forest-labs/flux-dev", "", "", 1, (38, 30, 25, 25)),
+    ("replicate", "black-forest-labs/flux-1.1-pro", "", "", 1, (60, 48, 40, 40)),
+    ("stability", "stable-image-core", "", "", 1, (45, 36, 30, 30)),
+    ("stability", "stable-image-ultra", "", "", 1, (120, 96, 80, 80)),
+    ("stability", "sd3.5-large", "", "", 1, (98, 78, 65, 65)),
+]
+
+# model, milliseconds, µcr in each tier
+MUSIC = [
+    ("music_v1", 1, (18_750, 15_000, 12_500, 12_500)),
+    ("music_v1", 1_000, (18_750_000, 15_000_000, 12_500_000, 12_500_000)),
+    ("music_v1", 30_000, (562_500_000, 450_000_000, 375_000_000, 375_000_000)),
+    ("music_v2", 300_000, (5_625_000_000, 4_500_000_000, 3_750_000_000, 3_750_000_000)),
 ]
 
 # provider, model, size, quality, how many, credits from and to in each tier
@@ -172,8 +224,8 @@ RANGES = [
     ("openai", "dall-e-3", "auto", "standard", 2, ((120, 240), (96, 192), (80, 160), (80, 160))),
     ("openai", "dall-e-2", "auto", "auto", 1, ((24, 27), (20, 22), (16, 18), (16, 18))),
     ("openai", "dall-e-2", "auto", "standard", 2, ((48, 54), (40, 44), (32, 36), (32, 36))),
-    ("replicate", "stable-diffusion-xl", "auto", "auto", 1, ((3, 8), (3, 6), (2, 5), (2, 5))),
-    ("replicate", "stable-diffusion-3", "auto", "auto", 1, ((5, 15), (4, 12), (3, 10), (3, 10))),
+    ("stability", "stable-diffusion-xl", "auto", "auto", 1, ((3, 8), (3, 6), (2, 5), (2, 5))),
+    ("stability", "stable-diffusion-3", "auto", "auto", 1, ((5, 15), (4, 12), (3, 10), (3, 10))),
 ]
 
 
@@ -261,12 +313,11 @@ def test_images_cost(
     count: int,
     expected: tuple[int, ...],
 ) -> None:
-    price = book.image(provider, model)
+    price = book.media("image", provider, model)
     assert price is not None
-    charges = tuple(
-        price.charge_ucr(size=size, quality=quality, count=count, markup_bp=markup)
-        for markup in markups
-    )
+    use = MediaUse(item_count=count, size=size, quality=quality)
+    charges = tuple(price.charge_ucr(use, markup) for markup in markups)
+    assert charges == tuple(price.most_ucr(use, markup) for markup in markups)
     assert charges == tuple(credits * CREDIT for credits in expected)
 
 
@@ -282,11 +333,11 @@ def test_auto_is_a_range_of_which_the_most_is_held(
     count: int,
     expected: tuple[tuple[int, int], ...],
 ) -> None:
-    price = book.image(provider, model)
+    price = book.media("image", provider, model)
     assert price is not None
+    use = MediaUse(item_count=count, size=size, quality=quality)
     ranges = tuple(
-        price.range_ucr(size=size, quality=quality, count=count, markup_bp=markup)
-        for markup in markups
+        (price.charge_ucr(use, markup), price.most_ucr(use, markup)) for markup in markups
     )
     assert ranges == tuple((least * CREDIT, most * CREDIT) for least, most in expected)
 
@@ -297,17 +348,34 @@ def test_auto_is_a_range_of_which_the_most_is_held(
         ("dall-e-3", "256x256", "standard"),
         ("dall-e-2", "1792x1024", "standard"),
         ("dall-e-2", "1024x1024", "hd"),
-        ("dall-e-3", "auto", "standard"),
-        ("dall-e-3", "1024x1024", "auto"),
     ],
 )
-def test_what_has_no_one_price_is_not_charged(
+def test_what_has_no_price_is_neither_held_nor_charged(
     book: PriceBookSnapshot, model: str, size: str, quality: str
 ) -> None:
-    price = book.image("openai", model)
+    price = book.media("image", "openai", model)
     assert price is not None
+    use = MediaUse(item_count=1, size=size, quality=quality)
     with pytest.raises(ItemNotPriced):
-        price.charge_ucr(size=size, quality=quality, count=1, markup_bp=0)
+        price.charge_ucr(use, 0)
+    with pytest.raises(ItemNotPriced):
+        price.most_ucr(use, 0)
+
+
+@pytest.mark.parametrize(("model", "media_ms", "expected"), MUSIC)
+def test_music_costs(
+    *,
+    book: PriceBookSnapshot,
+    markups: tuple[int, ...],
+    model: str,
+    media_ms: int,
+    expected: tuple[int, ...],
+) -> None:
+    price = book.media("music", "elevenlabs", model)
+    assert price is not None
+    use = MediaUse(item_count=1, media_ms=media_ms)
+    assert tuple(price.charge_ucr(use, markup) for markup in markups) == expected
+    assert price.cost_ucr(use) == expected[-1]
 
 
 def test_every_operation_and_class_of_the_book_stands_in_the_table() -> None:
@@ -320,8 +388,14 @@ def test_every_operation_and_class_of_the_book_stands_in_the_table() -> None:
         ("embedding", "input"),
         ("realtime", "session"),
         ("image", "image"),
+        ("music", "second"),
     }
-    images = {(row.model, *row.options.values()) for row in read_price_file() if row.per == 1}
-    images -= {(model,) for model, _ in SESSIONS}
+    images = {
+        (row.model, row.options.get("size", ""), row.options.get("quality", ""))
+        for row in read_price_file()
+        if row.operation == "image"
+    }
     assert images == {(model, size, quality) for _, model, size, quality, _, _ in IMAGES}
+    music = {row.model for row in read_price_file() if row.operation == "music"}
+    assert music == {model for model, _, _ in MUSIC}
     assert len(CHATS) + len(EMBEDDINGS) + len(SESSIONS) + len(IMAGES) + len(RANGES) >= 60

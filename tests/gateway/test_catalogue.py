@@ -88,6 +88,7 @@ def test_a_kind_gives_its_models_in_order_with_their_facts(catalogue: CatalogueS
         image_tokens=7,
         capabilities=(),
         drop_parameters=("temperature",),
+        upstream_model="new",
     )
     assert resolution.deprecation is None
     assert resolution.deprecation_header() == ""
