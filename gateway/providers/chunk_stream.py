@@ -17,6 +17,7 @@ from msgspec import Raw, Struct
 
 from gateway.operations.chat import ChatUsage
 from gateway.providers.completion import DONE, error_event, usage_event, usage_form
+from gateway.providers.event_stream import MAX_EVENT_BYTES, is_utf8
 from gateway.providers.failures import ErrorWords, UpstreamFailure, UpstreamInvalid, failure_for
 from gateway.providers.openai_form import (
     NO_RAW,
@@ -28,7 +29,6 @@ from gateway.providers.openai_form import (
     text_bytes_of,
 )
 
-MAX_EVENT_BYTES = 1024 * 1024
 _UNKNOWN_SHAPE = b"\r"
 """Matches nothing: no event with a CR is taken for known."""
 _TEXT_FIELDS = (b'"content":"', b'"arguments":"', b'"reasoning_content":"')
@@ -146,17 +146,20 @@ class ChunkStream:
         """
         if not data.startswith(self._prefix) or not data.endswith(self._suffix):
             return b""
-        events = data.count(self._joint) + 1
+        return data if self._count_known(data, data.count(self._joint) + 1) else b""
+
+    def _count_known(self, data: bytes, events: int) -> bool:
+        """Count events that are framed by the template; nothing if that is not all there is."""
         text_bytes = len(data) - events * len(self._joint)
         if text_bytes < 0 or data.count(b"\n") != 2 * events or len(data) > MAX_EVENT_BYTES:
-            return b""
-        if b"\r" in data or not _is_utf8(data):
-            return b""
+            return False
+        if b"\r" in data or not is_utf8(data):
+            return False
         if b"\\" in data:
             text_bytes -= 3 * data.count(b"\\u")  # six bytes stand for at most three
         self._events += events
         self._text_bytes += text_bytes
-        return data
+        return True
 
     def _with_line_feeds(self, data: bytes) -> bytes:
         """Make all line ends LF; a CR at the very end waits for what follows it."""
@@ -305,16 +308,6 @@ def _fields(block: bytes) -> tuple[bytes, bytes]:
         elif field == b"event":
             name = value.strip()
     return name, b" ".join(data)
-
-
-def _is_utf8(data: bytes) -> bool:
-    if data.isascii():
-        return True
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _output_bytes(delta: _Delta | None) -> int:

@@ -26,6 +26,11 @@ class EventReader:
         self._tail = bytearray()
         self._held_return = False
 
+    @property
+    def is_inside_event(self) -> bool:
+        """Whether what comes next may belong to what came before."""
+        return self._held_return or len(self._tail) > 0
+
     def feed(self, data: bytes) -> list[Event]:
         """Take what was read; give the events that are complete. Comments and retries are dropped.
 
@@ -73,6 +78,17 @@ class EventReader:
         if event_bytes > MAX_EVENT_BYTES:
             self.overflow = True
             self._tail.clear()
+
+
+def is_utf8(data: bytes) -> bool:
+    """Tell whether bytes are what an event stream is made of: UTF-8."""
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _read(block: bytes) -> Event | None:

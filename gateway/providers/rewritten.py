@@ -104,15 +104,17 @@ class RewrittenStream(ChunkStream):
         self._named = True
         self._opening = b"data: " + _ENCODE(self._head)[:-1] + b',"choices":'
         self._begun: set[int] = set()
+        self._rewritten = b""
         self._our_prefix = self._our_suffix = self._our_joint = b""
 
     def _bulk(self, data: bytes) -> bytes:
         """Exchange the provider's shape around each text for ours."""
-        known = super()._bulk(data)
-        if not known:
+        if not data.startswith(self._prefix) or not data.endswith(self._suffix):
             return b""
-        texts = known[len(self._prefix) : len(known) - len(self._suffix)]
-        return self._our_prefix + texts.replace(self._joint, self._our_joint) + self._our_suffix
+        texts = data[len(self._prefix) : len(data) - len(self._suffix)].split(self._joint)
+        if not self._count_known(data, len(texts)):
+            return b""
+        return self._our_prefix + self._our_joint.join(texts) + self._our_suffix
 
     def _take_chunk(self, chunk: Chunk, payload: bytes) -> bytes:
         if any(choice.finish_reason == "error" for choice in chunk.choices or ()):
@@ -121,14 +123,15 @@ class RewrittenStream(ChunkStream):
             choices = _ANSWER.decode(payload).choices or []
         except _UNREADABLE:
             return self._fail(UpstreamInvalid("The provider sent an event that cannot be read."))
+        self._rewritten = self._written(choices)
         if not super()._take_chunk(chunk, payload):
             return b""
-        return self._openings(choices) + self._written(choices)
+        return self._openings(choices) + self._rewritten
 
     def _learn(self, payload: bytes) -> None:
         """Learn both shapes, theirs and ours, or none."""
         theirs = split_at_text(payload)
-        ours = split_at_text(self._written(_ANSWER.decode(payload).choices or [])[6:-2])
+        ours = split_at_text(self._rewritten[6:-2])
         if theirs is None or ours is None:
             return
         super()._learn(payload)

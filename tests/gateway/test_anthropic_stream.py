@@ -56,8 +56,14 @@ def fed(*events: dict[str, Any], **fields: Any) -> tuple[ChatStream, bytes]:
     return stream, b"".join(stream.feed(written(event)) for event in events)
 
 
+def compact(event: dict[str, Any]) -> bytes:
+    """Write an event as Anthropic does, without a space."""
+    data = json.dumps(event, separators=(",", ":"), ensure_ascii=False)
+    return f"event: {event['type']}\ndata: {data}\n\n".encode()
+
+
 def written(event: dict[str, Any]) -> bytes:
-    """Write an event as Anthropic does."""
+    """Write an event with other white space than Anthropic does."""
     return f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
 
 
@@ -111,6 +117,70 @@ def test_the_end_is_the_usage_with_its_charge_and_done() -> None:
         "credits_charged": 1.5,
     }
     assert (done, rest) == (b"data: [DONE]", b"")
+
+
+def test_texts_go_out_as_openai_writes_them_however_they_came() -> None:
+    stream, relayed = recorded("padded")
+    texts = ["Sure", ":\n\n", '- "Zürich"', "\t東京 🗼", " C:\\tmp", "été", " a/b", " and", " so"]
+    texts += [" on.", " Bye", "."]
+    assert deltas(relayed) == [{"content": text} for text in texts]
+    said_bytes = sum(len(text.encode()) for text in texts)
+    assert (said_bytes, stream.relayed_tokens) == (62, 16)
+    assert stream.usage == ChatUsage(input_tokens=24, output_tokens=31)
+    assert (stream.finished, stream.finish_reason) == (True, "stop")
+    head, tail = b'"choices":[{"index":0,"delta":{"content":"', b'"},"finish_reason":null}]}\n\n'
+    assert head + '- \\"Zürich\\"'.encode() + tail in relayed
+    assert head + "été".encode() + tail in relayed
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (b"\xc3", b"\xa9"),
+        (b"a\\", b"nb"),
+        (b"a", b"b\x00"),
+        (b"a\x1f", b"b"),
+        (b"a\xed\xa0\x80", b"b"),
+        (b'a"b', b"c"),
+        (b"a", b"\\u00"),
+    ],
+)
+def test_each_text_must_be_readable_by_itself(first: bytes, second: bytes) -> None:
+    said = compact(piece(0, type="text_delta", text="%b"))
+    stream, _ = fed(START, started(0, type="text", text=""), piece(0, type="text_delta", text="Hm"))
+    good = stream.feed(said % b"Hi" + said % first + said % second + said % b"!")
+    assert b'"content":"Hi"' in good
+    assert b'"content":"!"' not in good
+    assert stream.failure is not None
+    assert stream.failure.code == "upstream_invalid_response"
+
+
+def test_each_piece_counts_however_short_it_is() -> None:
+    stream, _ = fed(START, started(0, type="text", text="Hm"))
+    said = compact(piece(0, type="text_delta", text="é"))
+    stream.feed(said * 9)
+    assert stream.relayed_tokens == 10
+    stream.feed(said + compact(piece(0, type="text_delta", text="\\" * 31)))
+    assert stream.relayed_tokens == 14
+    stream.feed(compact(piece(0, type="text_delta", text='\n"')))
+    assert stream.relayed_tokens == 14
+
+
+def test_an_unfinished_event_is_no_end_of_one() -> None:
+    stream, _ = fed(START, started(0, type="text", text="Hm"))
+    assert stream.feed(b"data: {\n") == b""
+    assert stream.feed(compact(piece(0, type="text_delta", text="Hi"))) == b""
+    assert stream.failure is not None
+    assert stream.relayed_tokens == 1
+
+
+def test_nothing_behind_an_error_in_the_same_read_is_relayed() -> None:
+    events = (REPLIES / "stream_error.sse").read_bytes()
+    text = events[events.index(b"event: content_block_delta") :]
+    stream = opened()
+    relayed = stream.feed(events + text)
+    assert deltas(relayed) == [{"content": "Once upon"}]
+    assert stream.relayed_tokens == 3
 
 
 def test_calls_begin_with_their_names_and_an_empty_input_is_an_empty_object() -> None:

@@ -312,6 +312,13 @@ def test_calls_of_a_stream_come_whole() -> None:
         ("max_tokens", "Once upon a time", "length", 4, None),
         ("usage_behind", "Yes.", "stop", 2, None),
         ("error", "The capital", None, 2, "upstream_overloaded"),
+        (
+            "spaced",
+            'Sure:\n\n- "Zürich"\t東京 🗼 C:\\tmp<b> a/b and so on.',
+            "stop",
+            62,
+            None,
+        ),
         ("premature_end", "The capital of", None, 3, None),
     ],
 )

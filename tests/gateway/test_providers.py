@@ -32,13 +32,31 @@ STREAMED = decode_chat(
     b'"stream_options":{"include_usage":true}}'
 )
 SPLITS_OF_EACH_TRANSCRIPT = 40
+MUTANTS_OF_EACH_TRANSCRIPT = 30
 FRAME_BYTES = 400
 """What a translated event has around its text: memory stays in proportion to what came."""
 
+ODDITIES = (
+    *(b"\n", b"\r\n", b"\n\n", b'"', b"\\", b"\\n", b"\\u0041", b"\\/", b"\x00", b"\x1f", b"\x7f"),
+    *(b"\xff", b"\xc3", b"\xed\xa0\x80", b"{", b"}", b"]", b",", b" ", b"0", b"-1", b"01", b"null"),
+    *(b'"text":"x",', b'"index":1,', b'"type":"ping",', b'"thought":true,', b'"error":{},'),
+    *(
+        b"data: ",
+        b"data:\n",
+        b": hm\n",
+        b"event: error\n",
+        b'"finishReason":"STOP",',
+        b"\xf0\x9f\x97\xbc",
+    ),
+)
+
+
+CHATTING = sorted(slug for slug, found in providers().items() if "chat" in found.operations)
+
 
 def replies(pattern: str) -> list[tuple[str, Path]]:
-    """List the recorded replies of all providers: (slug, file)."""
-    return [(slug, path) for slug in providers() for path in sorted((REPLIES / slug).glob(pattern))]
+    """List the recorded replies of all providers that chat: (slug, file)."""
+    return [(slug, path) for slug in CHATTING for path in sorted((REPLIES / slug).glob(pattern))]
 
 
 def recorded(pattern: str) -> pytest.MarkDecorator:
@@ -48,7 +66,7 @@ def recorded(pattern: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("slug", "path"), found, ids=names)
 
 
-each_provider = pytest.mark.parametrize("slug", sorted(providers()))
+each_provider = pytest.mark.parametrize("slug", CHATTING)
 each_answer = recorded("[!e]*.json")
 each_error = recorded("error_*.json")
 each_stream = recorded("*.sse")
@@ -245,6 +263,36 @@ def test_a_stream_byte_by_byte_relays_the_same(slug: str, path: Path) -> None:
     stream = opened(slug)
     assert b"".join(stream.feed(bytes([byte])) for byte in transcript) == relayed
     assert outcome(stream) == outcome(whole)
+
+
+def mutant(transcript: bytes, chance: random.Random) -> bytes:
+    """Spoil a stream in one to three places: odd bytes in, bytes out, an event twice."""
+    spoiled = transcript
+    for _ in range(chance.randint(1, 3)):
+        at = chance.randrange(len(spoiled) + 1)
+        kind = chance.randrange(4)
+        if kind == 0:
+            events = spoiled.split(b"\n\n")
+            events.insert(chance.randrange(len(events)), chance.choice(events))
+            spoiled = b"\n\n".join(events)
+        else:
+            gone = (0, 1, chance.randint(1, 40))[kind - 1]
+            odd = chance.choice(ODDITIES) if kind < 3 else b""
+            spoiled = spoiled[:at] + odd + spoiled[at + gone :]
+    return spoiled + b": bye\n"
+
+
+@each_stream
+def test_a_spoiled_stream_relays_the_same_in_one_read_and_byte_by_byte(
+    slug: str, path: Path
+) -> None:
+    # Byte by byte no event is whole when it is looked at: nothing is taken in runs.
+    chance = random.Random(path.name)  # noqa: S311  it picks places, no secrets
+    for _ in range(MUTANTS_OF_EACH_TRANSCRIPT):
+        sent = mutant(path.read_bytes(), chance)
+        whole, slow = opened(slug), opened(slug)
+        assert whole.feed(sent) == b"".join(slow.feed(bytes([byte])) for byte in sent)
+        assert outcome(whole) == outcome(slow)
 
 
 @each_stream

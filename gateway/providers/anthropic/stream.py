@@ -4,9 +4,12 @@ Blocks come one after another; each is opened, filled by deltas and closed. Coun
 the input's come first, the output's at the end. Event and block types that are not known are
 skipped, as Anthropic asks of its clients.
 Source: platform.claude.com/docs, Streaming messages; `anthropic` Python SDK 2.12.0,
-`types/raw_*_event.py`.
+`types/raw_*_event.py`. How an event is written, and that spaces may stand in front of its last
+brace: streams recorded in github vercel/ai, anthropic-messages-language-model.test.ts.
 """
 
+import functools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -30,10 +33,12 @@ from gateway.providers.anthropic.turns import shown_id
 from gateway.providers.base import Target
 from gateway.providers.event_stream import Event
 from gateway.providers.failures import UpstreamInvalid
-from gateway.providers.translated_stream import TranslatedStream
+from gateway.providers.translated_stream import TranslatedStream, text_events
 
 LONGEST_THOUGHT = 1024 * 1024
 """Characters. A longer one is shown, but not kept to be handed back."""
+_MOST_SHAPES = 32
+"""Blocks of a message whose text is recognised without decoding: a pattern each is kept."""
 
 
 class _Head(Struct):
@@ -95,11 +100,23 @@ _BLOCK_DELTA = msgspec.json.Decoder(_BlockDelta)
 _MESSAGE_DELTA = msgspec.json.Decoder(_MessageDelta)
 
 
+@functools.cache
+def _text_events(index: int) -> re.Pattern[bytes]:
+    """Recognise the deltas of text for a block, as Anthropic writes them."""
+    before = (
+        rb'event: content_block_delta\r?\ndata: \{"type":"content_block_delta","index":%d,'
+        rb'"delta":\{"type":"text_delta","text":"'
+    )
+    return text_events(before % index, rb'"\} *+\}')
+
+
 class AnthropicStream(TranslatedStream):
     """A stream of Messages (see `base.ChatStream`).
 
     `as_function` gives the call in OpenAI's deprecated form.
     """
+
+    _event_start = b"event: content_block_delta"
 
     def __init__(self, target: Target, *, wants_usage: bool, as_function: bool) -> None:
         super().__init__(target, wants_usage=wants_usage)
@@ -137,6 +154,8 @@ class AnthropicStream(TranslatedStream):
         event = _BLOCK_START.decode(data)
         block = event.content_block
         opened = self._open = _Open(event.index, text_of(block.type), block)
+        known = type(event.index) is int and 0 <= event.index < _MOST_SHAPES
+        self._text_events = _text_events(event.index) if known else None
         if opened.kind == "text":
             return self._text_piece(text_of(block.text))
         if opened.kind == "thinking":
@@ -166,6 +185,7 @@ class AnthropicStream(TranslatedStream):
     def _close_block(self, _data: bytes) -> bytes:
         """Close the open block: a thought is handed over whole, a call without input gets one."""
         opened, self._open = self._open, None
+        self._text_events = None
         if opened is None:
             return b""
         if opened.kind == "tool_use" and not opened.has_arguments:

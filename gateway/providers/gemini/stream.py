@@ -3,8 +3,13 @@
 There is no end mark: the event with the finish reason is the last one. It has the usage in it; one
 without is waited for, until the body ends.
 Source: Google's discovery document v1beta (2026-08-23), streamGenerateContent; `google-genai`
-Python SDK 3.4.0.
+Python SDK 3.4.0. How an event is written: streams recorded in github vercel/ai,
+packages/google/src/__fixtures__ (September 2026).
 """
+
+import re
+
+from msgspec import Raw
 
 from gateway.operations.chat import ChatUsage
 from gateway.operations.chat_tokens import utf8_bytes
@@ -26,13 +31,33 @@ from gateway.providers.gemini.answer import (
     text_of,
 )
 from gateway.providers.gemini.failures import failure_inside
-from gateway.providers.translated_stream import TranslatedStream
+from gateway.providers.translated_stream import TranslatedStream, text_events
 
 _MOST_CHOICES = 128
+_NUMBER = rb"[1-9]\d{0,9}+"
+_COUNT = rb'"[A-Za-z]++": ?' + _NUMBER
+_DETAIL = rb'\{"modality": ?"[A-Z]++","tokenCount": ?' + _NUMBER + rb"\}"
+_DETAILS = rb'"[A-Za-z]++": ?\[' + _DETAIL + rb"(?:," + _DETAIL + rb")*+\]"
+_WORD = rb'"[A-Za-z]++": ?"[a-z]++"'
+_USAGE = (
+    rb'\{"promptTokenCount": ?%s(?:,"candidatesTokenCount": ?%s)?+,"totalTokenCount": ?%s'
+    rb"(?:,(?:%s|%s|%s))*+\}" % (_NUMBER, _NUMBER, _NUMBER, _COUNT, _DETAILS, _WORD)
+)
+_TOLD = re.compile(rb'"usageMetadata": ?(' + _USAGE + rb")")
+_TEXT_EVENTS = text_events(
+    rb'data: \{"candidates": ?\[\{"content": ?\{"parts": ?\[\{"text": ?"',
+    rb'"\}\],"role": ?"model"\}(?:,"index": ?0)?+\}\],'
+    rb'"usageMetadata": ?'
+    + _USAGE
+    + rb'(?:,"modelVersion": ?"[\w./-]*+")?+(?:,"responseId": ?"[\w-]*+")?+\}',
+)
+"""An event that holds a piece of text, how much was used so far, and nothing else."""
 
 
 class GeminiStream(TranslatedStream):
     """The stream of one chat; `as_function` gives its call in OpenAI's deprecated form."""
+
+    _event_start = b'data: {"candidates"'
 
     def __init__(self, target: Target, *, wants_usage: bool, as_function: bool) -> None:
         super().__init__(target, wants_usage=wants_usage)
@@ -41,10 +66,16 @@ class GeminiStream(TranslatedStream):
         self._calls: dict[int, int] = {}
         self._ended: set[int] = set()
         self._unread = NO_RAW
+        self._last_text_event = b""
+        self._text_events = _TEXT_EVENTS
 
     @property
     def usage(self) -> ChatUsage | None:
         """The provider's last usage. Every event has one; only what is asked for is read."""
+        if self._last_text_event:
+            told = _TOLD.search(self._last_text_event)
+            assert told is not None
+            self._last_text_event, self._unread = b"", Raw(told[1])
         if self._unread is not NO_RAW:
             self._usage = read_usage(self._unread) or self._usage
             self._unread = NO_RAW
@@ -60,9 +91,16 @@ class GeminiStream(TranslatedStream):
         except UNREADABLE:
             return self._fail(UpstreamInvalid("The provider sent an event that cannot be read."))
 
+    def _take_run(self, data: bytes, start: int) -> tuple[bytes, int]:
+        """Take events of plain text all at once; the last of them tells what was used."""
+        chunks, end = super()._take_run(data, start)
+        if chunks:
+            self._last_text_event = data[data.rfind(self._event_start, start, end) : end]
+        return chunks, end
+
     def _relay(self, answer: Answer) -> bytes:
         if answer.usage_metadata is not NO_RAW:
-            self._unread = answer.usage_metadata
+            self._last_text_event, self._unread = b"", answer.usage_metadata
         candidates = answer.candidates or []
         if answer.is_blocked:
             candidates = [Candidate(finish_reason="SAFETY")]
@@ -86,6 +124,7 @@ class GeminiStream(TranslatedStream):
         if candidate.finish_reason is None:
             return chunks
         self._ended.add(index)
+        self._text_events = None
         reason = finish_word(
             candidate.finish_reason, calls=index in self._calls, as_function=self._as_function
         )
