@@ -93,6 +93,8 @@ class ChatRates(msgspec.Struct, frozen=True, kw_only=True):
         Cached and written tokens beyond `input_tokens` are the provider's slip: cut off.
         """
         input_tokens = usage.input_tokens
+        if not usage.cached_input_tokens and not usage.cache_write_tokens:
+            return input_tokens * self.input + usage.output_tokens * self.output
         cached = min(usage.cached_input_tokens, input_tokens)
         written = min(usage.cache_write_tokens, input_tokens - cached)
         return (
@@ -135,10 +137,13 @@ class ChatPrice(msgspec.Struct, frozen=True):
 
     def ceiling_ucr(self, input_ceiling: int, output_ceiling: int, markup_bp: int) -> int:
         """Give what a call within these token ceilings costs at most, and at least 1."""
-        numerator = max(
-            input_ceiling * rates.highest_input + output_ceiling * rates.output
-            for rates in self._reachable(input_ceiling)
-        )
+        rates = self.tiers[-1].list_rates
+        numerator = input_ceiling * rates.highest_input + output_ceiling * rates.output
+        for tier in self.tiers[:-1]:
+            if input_ceiling > tier.above_input_tokens:
+                rates = tier.list_rates
+                longer = input_ceiling * rates.highest_input + output_ceiling * rates.output
+                numerator = max(numerator, longer)
         return max(1, with_markup(numerator, PER_MILLION, markup_bp))
 
     def affordable_output_tokens(
@@ -154,7 +159,7 @@ class ChatPrice(msgspec.Struct, frozen=True):
         return max(0, min(affordable, _UNBOUNDED_TOKENS))
 
     def _tier(self, usage: TokenUsage) -> ChatTier:
-        for tier in self.tiers[:-1]:
+        for tier in self.tiers:
             if usage.input_tokens > tier.above_input_tokens:
                 return tier
         return self.tiers[-1]

@@ -21,7 +21,7 @@ from psycopg_pool import PoolTimeout
 from gateway.limiter import Admission, Ask, Limiter
 from studio.accounts import queries
 from studio.accounts.callers import Caller
-from studio.accounts.credentials import Credential, read_credential
+from studio.accounts.credentials import CREDENTIAL_LENGTHS, Credential, read_credential
 from studio.accounts.errors import InvalidToken
 from studio.core.errors import (
     Forbidden,
@@ -37,7 +37,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 _ANONYMOUS_LIMIT = 100
 _ANONYMOUS_WINDOW_S = 900
 _ANONYMOUS_CONCURRENCY = 50
-
+_MOST_DIGESTS = 10_000
 
 _THREADS = ThreadPoolExecutor(max_workers=4, thread_name_prefix="identify")
 """Threads of its own, so that slow questions of others never keep callers waiting at the door."""
@@ -63,6 +63,7 @@ class Gate:
     def __init__(self, limiter: Limiter) -> None:
         self._limiter = limiter
         self._identifying: dict[bytes, asyncio.Future[Caller]] = {}
+        self._digests: dict[bytes, bytes] = {}
 
     async def admit(self, headers: Headers, *, request_id: str, address: str) -> Admitted | Refused:
         """Identify the caller and count the request; its concurrent place is taken until `leave`.
@@ -71,31 +72,40 @@ class Gate:
         Raises: Unavailable (accounts cannot be read).
         """
         try:
-            credential = read_credential(headers)
-            admission = await self._ask(credential, request_id)
+            ask = Ask(request_id=request_id, digest=self._digest_of(headers), caller=None)
+            admission = await self._limiter.ask(ask)
+            if admission.state == "missing":
+                caller = await self._identify(read_credential(headers))
+                admission = await self._limiter.ask(msgspec.structs.replace(ask, caller=caller))
         except (Unauthenticated, InvalidRequest, Forbidden) as error:
             return await self._count_stranger(error, request_id, address)
-        caller = admission.caller
-        assert caller is not None, "an identified caller comes with its admission"
-        if caller.expires_at is not None and caller.expires_at <= time.time():
-            self.leave(caller, request_id)
+        known = admission.caller
+        assert known is not None, "an identified caller comes with its admission"
+        if known.expires_at is not None and known.expires_at <= time.time():
+            self.leave(known, request_id)
             return Refused(error=InvalidToken(), admission=admission)
         if admission.state == "ok":
-            return Admitted(caller=caller, admission=admission)
+            return Admitted(caller=known, admission=admission)
         return Refused(error=_limit_error(admission), admission=admission)
 
     def leave(self, caller: Caller, request_id: str) -> None:
         """Give back the caller's concurrent place."""
         self._limiter.release(caller, request_id)
 
-    async def _ask(self, credential: Credential, request_id: str) -> Admission:
-        digest = credential.digest
-        ask = Ask(request_id=request_id, digest=digest, caller=None)
-        admission = await self._limiter.ask(ask)
-        if admission.state != "missing":
-            return admission
-        caller = await self._identify(credential)
-        return await self._limiter.ask(Ask(request_id=request_id, digest=digest, caller=caller))
+    def _digest_of(self, headers: Headers) -> bytes:
+        """Give the credential's digest, remembered by a digest of the headers: no key is kept.
+
+        Raises: what `read_credential` raises.
+        """
+        shown = [part for pair in headers if len(pair[0]) in CREDENTIAL_LENGTHS for part in pair]
+        known_as = hashlib.sha256(b"\n".join(shown)).digest()
+        digest = self._digests.get(known_as)
+        if digest is None:
+            digest = read_credential(headers).digest
+            if len(self._digests) >= _MOST_DIGESTS:
+                self._digests.clear()
+            self._digests[known_as] = digest
+        return digest
 
     async def _identify(self, credential: Credential) -> Caller:
         """Ask PostgreSQL, once for all requests that wait for the same credential."""

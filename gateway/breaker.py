@@ -116,6 +116,11 @@ class Circuit:
         """Whether the provider as a whole is left alone."""
         return self._open_until > 0
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether there is nothing to wait for: it is not open, and no model of it rests."""
+        return not self._open_until and not self._rests
+
     def wait_s(self, model: str) -> float:
         """Give how long this model is not to be called; 0 if it may be."""
         if not self._open_until and not self._rests:
@@ -270,9 +275,11 @@ class Breaker:
             return self._of_user(upstream)
         circuit = self._ours.get(upstream.provider.slug)
         if circuit is None:
-            name = f"{upstream.provider.slug}:{_digest(upstream.key).hex()[:16]}"
             circuit = Circuit(
-                name, trips=not upstream.sandbox, alone=self._redis_is_away, clock=self._clock
+                circuit_name(upstream),
+                trips=not upstream.sandbox,
+                alone=self._redis_is_away,
+                clock=self._clock,
             )
             self._ours[upstream.provider.slug] = circuit
         return circuit
@@ -333,6 +340,11 @@ class Breaker:
 
     async def _command(self, *words: Any) -> Any:  # noqa: ANN401  whatever Redis answers
         return await self._client.execute_command(*words)  # type: ignore[no-untyped-call]
+
+
+def circuit_name(upstream: Upstream) -> str:
+    """Name a provider by the key it is reached with, as breaker.lua's keys end."""
+    return f"{upstream.provider.slug}:{_digest(upstream.key).hex()[:16]}"
 
 
 def _digest(key: str) -> bytes:

@@ -154,7 +154,6 @@ class ChatRelay:
         """
         stream, response = self._stream, self._response
         relayed = self._first
-        await asyncio.sleep(0)  # one turn of the loop: a client that left meanwhile is noticed
         try:
             while True:
                 if relayed and not self._client_left:
@@ -235,7 +234,6 @@ class ChatRelay:
             media_type=STREAM_TYPE,
             in_flight=left,
             counted_output_tokens=self._stream.relayed_tokens,
-            keep_answer=not self._client_left,
         )
         return outcome, closing
 

@@ -2,8 +2,8 @@
 call.
 
 The key lives in the call row, which the hold statement writes; a unique index decides races. It is
-scoped by workspace and caller, so that nobody meets another's key. Definite failures release the
-key: a retry then really retries.
+scoped by workspace and caller, so that nobody meets another's key. Failures that delivered nothing
+release the key: a retry then really retries. Where something was delivered, and paid, it stays.
 """
 
 import hashlib
@@ -83,7 +83,9 @@ async def look_up(pool: Pool, claim: Claim, *, workspace_id: int) -> StoredAnswe
     if state == "open":
         raise IdempotencyConflict("A request with this Idempotency-Key is still being served.")
     if answer is None:
-        raise AnswerNotKept("The answer under this Idempotency-Key was too large to be kept.")
+        raise AnswerNotKept(
+            "The answer under this Idempotency-Key was not kept: it was too large, or broke off."
+        )
     try:
         body = secrets.unseal(
             bytes(answer),

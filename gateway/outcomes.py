@@ -71,11 +71,12 @@ def outcome_of(  # noqa: PLR0913  one row of the usage table has this many sourc
     media_type: str,
     in_flight: bool = False,
     counted_output_tokens: int | None = None,
-    keep_answer: bool = True,
 ) -> Outcome:
     """Put together what the settle statement writes; without usage the hold is released whole.
 
-    `in_flight` is whether we left a provider at work: it likely bills us the input.
+    An Idempotency-Key is free again only where nothing was delivered: whoever paid for half an
+    answer does not pay for another under the same key. `in_flight` is whether we left a provider at
+    work: it likely bills us the input.
     """
     route = attempts.candidate.priced.route
     used = usage or _NOTHING
@@ -104,7 +105,7 @@ def outcome_of(  # noqa: PLR0913  one row of the usage table has this many sourc
         counted_input_tokens=held.input_estimate if usage else None,
         counted_output_tokens=counted_output_tokens if usage else None,
         capped=held.paid and _is_capped(held.task.caller),
-        keep_answer=keep_answer and state == "succeeded" and held.task.claim is not None,
+        keep_answer=held.task.claim is not None and (state == "succeeded" or usage is not None),
         answer=answer,
         answer_media_type=media_type,
     )

@@ -20,9 +20,11 @@ from gateway.errors import (
 from gateway.idempotency import Claim
 from gateway.operations.chat import (
     ChatRequest,
+    ChatSize,
     ChatUsage,
     input_token_ceiling,
     input_token_estimate,
+    measure_chat,
     output_token_ceiling,
     unpriced_options,
 )
@@ -92,8 +94,6 @@ class ChatQuote(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def ceiling_ucr(self) -> int:
         """What is held: the ceiling of the dearest candidate, so that each of them is covered."""
-        if len(self.candidates) == 1:
-            return self.candidates[0].ceiling_ucr
         return max([candidate.ceiling_ucr for candidate in self.candidates])
 
 
@@ -132,13 +132,13 @@ async def hold_chat(runtime: Runtime, task: ChatTask) -> HeldChat:
     quote = quote_chat(runtime, task)
     if quote.billing == "credits":
         await check_budgets(runtime, task.caller, task.app_id)
-    quote = await _place(runtime, quote)
+    quote, held_ucr = await _place(runtime, quote)
     return HeldChat(
         task=task,
         resolution=quote.resolution,
         candidates=quote.candidates,
         input_estimate=quote.input_estimate,
-        held_ucr=quote.ceiling_ucr,
+        held_ucr=held_ucr,
         billing=quote.billing,
         paid=quote.billing == "credits",
     )
@@ -154,28 +154,23 @@ def quote_chat(runtime: Runtime, task: ChatTask) -> ChatQuote:
     resolution = world.catalogue.resolve(
         kind=request.kind, model=request.model, channel=task.channel, operation="chat"
     )
-    check_options(request)
-    routes = reached_routes(
-        resolution,
-        upstreams=runtime.upstreams,
-        breaker=runtime.breaker,
-        book=world.book,
-        user_keys=task.user_keys,
-    )
-    routes = allowed_routes(task.caller, resolution, routes)
+    size = measure_chat(request)
+    if not size.plain:
+        check_options(request)
+    routes = allowed_routes(task.caller, resolution, _reached(runtime, task, resolution))
     by_user = routes[0].upstream.user_key
     if task.caller.tier == "byok" and not by_user:
         raise UserKeyNeeded(
             "Workspaces on the tier byok bring their own provider key; this request has none."
         )
-    routes = waking_routes(fitting_routes(routes, request))
-    estimate = input_token_estimate(request)
+    routes = waking_routes(fitting_routes(routes, request, plain=size.plain))
+    estimate = input_token_estimate(request, size=size)
     if resolution.order != "listed" and len(routes) > 1:
         usage = _likely_usage(task, routes, estimate)
         routes = runtime.route_order.arrange(
             routes, resolution.order, usage=usage, streamed=bool(request.stream)
         )
-    candidates = _candidates(task, routes[:MOST_ROUTES])
+    candidates = _candidates(task, routes[:MOST_ROUTES], size)
     return ChatQuote(
         task=task,
         resolution=resolution,
@@ -183,6 +178,19 @@ def quote_chat(runtime: Runtime, task: ChatTask) -> ChatQuote:
         input_estimate=min(estimate, candidates[0].input_tokens),
         price_version=world.book.version,
         billing="byok" if by_user else "credits",
+    )
+
+
+def _reached(runtime: Runtime, task: ChatTask, resolution: Resolution) -> list[PricedRoute]:
+    """Give the routes that can be called, remembered where no key of the user's has a say."""
+    if not task.user_keys:
+        return runtime.known_routes.of(resolution, runtime.world.book)
+    return reached_routes(
+        resolution,
+        upstreams=runtime.upstreams,
+        breaker=runtime.breaker,
+        book=runtime.world.book,
+        user_keys=task.user_keys,
     )
 
 
@@ -228,49 +236,41 @@ def _likely_usage(task: ChatTask, routes: list[PricedRoute], estimate: int) -> C
     return ChatUsage(input_tokens=estimate, output_tokens=tokens * (task.request.n or 1))
 
 
-def _candidates(task: ChatTask, routes: list[PricedRoute]) -> tuple[Candidate, ...]:
-    """Work out the ceilings; of text alone the input's is the same for all models."""
-    input_tokens = _input_tokens(task, routes[0])
-    first = _candidate(task, routes[0], input_tokens)
-    if len(routes) == 1:
-        return (first,)
-    found = [first]
-    text_alone = all([type(message.content) is not list for message in task.request.messages])
-    for priced in routes[1:]:
-        if not text_alone:
-            input_tokens = _input_tokens(task, priced)
-        found.append(_candidate(task, priced, input_tokens))
+def _candidates(task: ChatTask, routes: list[PricedRoute], size: ChatSize) -> tuple[Candidate, ...]:
+    """Work out the ceilings; without images and files the input's is the same for all models."""
+    if routes[0].upstream.user_key:
+        return tuple([_by_user_key(task, priced, size) for priced in routes])
+    input_tokens = _input_tokens(task, routes[0], size)
+    wanted = output_token_ceiling(
+        task.request, default_max_tokens=task.caller.default_max_tokens, model_max_tokens=None
+    )
+    found = []
+    for priced in routes:
+        if size.images or size.files:
+            input_tokens = _input_tokens(task, priced, size)
+        max_tokens = min(wanted, priced.route.max_output_tokens)
+        found.append(_priced(task, priced, input_tokens=input_tokens, max_tokens=max_tokens))
     return tuple(found)
 
 
-def _input_tokens(task: ChatTask, priced: PricedRoute) -> int:
+def _input_tokens(task: ChatTask, priced: PricedRoute, size: ChatSize) -> int:
     return input_token_ceiling(
         task.request,
         task.body_bytes,
         image_tokens=priced.route.image_tokens,
         context_tokens=priced.route.context_tokens,
+        size=size,
     )
 
 
-def _candidate(task: ChatTask, priced: PricedRoute, input_tokens: int) -> Candidate:
+def _by_user_key(task: ChatTask, priced: PricedRoute, size: ChatSize) -> Candidate:
     request, route = task.request, priced.route
-    if priced.upstream.user_key:
-        return Candidate(
-            priced=priced,
-            max_tokens=_asked_tokens(request, route.max_output_tokens),
-            input_tokens=input_tokens,
-            output_tokens=route.max_output_tokens * (request.n or 1),
-            ceiling_ucr=0,
-        )
-    return _priced(
-        task,
-        priced,
-        input_tokens=input_tokens,
-        max_tokens=output_token_ceiling(
-            request,
-            default_max_tokens=task.caller.default_max_tokens,
-            model_max_tokens=route.max_output_tokens,
-        ),
+    return Candidate(
+        priced=priced,
+        max_tokens=_asked_tokens(request, route.max_output_tokens),
+        input_tokens=_input_tokens(task, priced, size),
+        output_tokens=route.max_output_tokens * (request.n or 1),
+        ceiling_ucr=0,
     )
 
 
@@ -319,19 +319,21 @@ def _new_call(quote: ChatQuote) -> NewCall:
     )
 
 
-async def _place(runtime: Runtime, quote: ChatQuote) -> ChatQuote:
+async def _place(runtime: Runtime, quote: ChatQuote) -> tuple[ChatQuote, int]:
     """Place the hold; if the wallet is too thin for all candidates, once more for what it affords.
 
-    Returns: the quote that was held.
+    Returns: the quote that was held, and how much that is.
     """
-    verdict = await place_hold(runtime, _new_call(quote))
+    call = _new_call(quote)
+    verdict = await place_hold(runtime, call)
     if verdict.verdict == "insufficient":
         affordable = affordable_candidates(quote, verdict.available_ucr)
         if affordable:
             quote = msgspec.structs.replace(quote, candidates=affordable)
-            verdict = await place_hold(runtime, _new_call(quote))
+            call = _new_call(quote)
+            verdict = await place_hold(runtime, call)
     if verdict.verdict == "held":
-        return quote
+        return quote, call.hold_ucr
     if verdict.verdict == "insufficient":
         first_ucr = quote.candidates[0].ceiling_ucr
         raise InsufficientCredits(

@@ -118,6 +118,7 @@ def _outcome(call: DeadCall, book: PriceBookSnapshot) -> Outcome:
         latency_ms=call.age_ms,
         first_byte_ms=None,
         capped=call.capped,
+        keep_answer=delivered,
     )
 
 

@@ -18,7 +18,7 @@ from gateway.errors import NoPrice, NoProvider, RoutesResting
 from gateway.operations.chat import ChatRequest
 from gateway.operations.chat_messages import ImagePart
 from gateway.providers import find_provider
-from gateway.providers.base import ChatProvider
+from gateway.providers.base import ChatProvider, Provider, chats
 from gateway.transport import Upstream
 from gateway.user_keys import UserKeys
 from studio.core.errors import InvalidRequest
@@ -33,11 +33,13 @@ _NEWEST_SHARE = 0.2
 class PricedRoute(msgspec.Struct, frozen=True, kw_only=True):
     """A route that may be called: it has a provider we can reach, and a price.
 
-    By a user's own key it may have none (`price` None): such a call costs no credits.
+    By a user's own key it may have none (`price` None): such a call costs no credits. `provider` is
+    the upstream's.
     """
 
     route: Route
     upstream: Upstream
+    provider: ChatProvider
     price: ChatPrice | None
     circuit: Circuit
 
@@ -100,9 +102,43 @@ def _configured(slug: str) -> Upstream | None:
     return None
 
 
-def _base_url(provider: ChatProvider) -> str:
+def _base_url(provider: Provider) -> str:
     base_url: str = settings.PROVIDER_BASE_URLS.get(provider.slug, provider.default_base_url)
     return base_url
+
+
+class KnownRoutes:
+    """The routes of every name as our own keys reach them, remembered as long as the price book is.
+
+    A resolution lives as long as its catalogue, and a new catalogue comes with a new book.
+    """
+
+    def __init__(self, upstreams: Upstreams, breaker: Breaker) -> None:
+        self._upstreams = upstreams
+        self._breaker = breaker
+        self._book: PriceBookSnapshot | None = None
+        self._known: dict[int, tuple[Resolution, list[PricedRoute]]] = {}
+
+    def of(self, resolution: Resolution, book: PriceBookSnapshot) -> list[PricedRoute]:
+        """Give what `reached_routes` gives without users' keys; a list that nobody changes.
+
+        Raises: NoProvider, NoPrice.
+        """
+        if book is not self._book:
+            self._book = book
+            self._known.clear()
+        known = self._known.get(id(resolution))
+        if known is None:
+            routes = reached_routes(
+                resolution,
+                upstreams=self._upstreams,
+                breaker=self._breaker,
+                book=book,
+                user_keys=None,
+            )
+            self._known[id(resolution)] = resolution, routes
+            return routes
+        return known[1]
 
 
 def reached_routes(
@@ -127,9 +163,9 @@ def reached_routes(
     for route in routes:
         upstream = upstreams.find(route.provider)
         price = book.chat(route.provider, route.model)
-        if upstream is not None and price is not None:
-            circuit = breaker.circuit(upstream)
-            found.append(PricedRoute(route=route, upstream=upstream, price=price, circuit=circuit))
+        priced = None if upstream is None else _priced(route, upstream, price, breaker)
+        if priced is not None and price is not None:
+            found.append(priced)
     if not found:
         upstreams.get(routes[0].provider)
         raise NoPrice(f'Model "{routes[0].model}" has no price and cannot be called.')
@@ -148,11 +184,29 @@ def _routes_by_user_keys(
         key = user_keys.get(route.provider)
         if not key:
             continue
-        upstream = upstreams.of_user(route.provider, key)
         price = book.chat(route.provider, route.model)
-        circuit = breaker.circuit(upstream)
-        found.append(PricedRoute(route=route, upstream=upstream, price=price, circuit=circuit))
+        priced = _priced(route, upstreams.of_user(route.provider, key), price, breaker)
+        if priced is not None:
+            found.append(priced)
+    if not found:
+        raise NoProvider(f"No provider is configured for this model ({routes[0].provider}).")
     return _without_doubles(found)
+
+
+def _priced(
+    route: Route, upstream: Upstream, price: ChatPrice | None, breaker: Breaker
+) -> PricedRoute | None:
+    """Put a route together; None if its provider does not answer chats."""
+    provider = upstream.provider
+    if not chats(provider):
+        return None
+    return PricedRoute(
+        route=route,
+        upstream=upstream,
+        provider=provider,
+        price=price,
+        circuit=breaker.circuit(upstream),
+    )
 
 
 def _without_doubles(routes: list[PricedRoute]) -> list[PricedRoute]:
@@ -161,16 +215,20 @@ def _without_doubles(routes: list[PricedRoute]) -> list[PricedRoute]:
     return [route for route in routes if not route.upstream.sandbox] or routes
 
 
-def fitting_routes(routes: list[PricedRoute], request: ChatRequest) -> list[PricedRoute]:
-    """Leave out routes that cannot serve what the request asks for.
+def fitting_routes(
+    routes: list[PricedRoute], request: ChatRequest, *, plain: bool = False
+) -> list[PricedRoute]:
+    """Leave out routes that cannot serve what the request asks for; a plain chat suits them all.
 
     Raises: InvalidRequest naming the field, if none can.
     """
+    if plain:
+        return routes
     needs = _needs(request)
     field = ""
     found = []
     for route in routes:
-        lacking = _lacking(route.route, needs) or route.upstream.provider.unsupported(request)
+        lacking = _lacking(route.route, needs) or route.provider.unsupported(request)
         if lacking is None:
             found.append(route)
         field = field or lacking or ""
@@ -205,6 +263,8 @@ def waking_routes(routes: list[PricedRoute]) -> list[PricedRoute]:
 
     Raises: RoutesResting, if that is all of them.
     """
+    if all([route.circuit.is_quiet for route in routes]):
+        return routes
     found = [route for route in routes if not route.circuit.wait_s(route.route.model)]
     if not found:
         raise RoutesResting(RESTING, retry_after_s=shortest_wait_s(routes))

@@ -25,7 +25,7 @@ from gateway.limiter import Limiter
 from gateway.pool import Pool
 from gateway.refusals import RefusalCounter
 from gateway.retry_budget import RetryBudget
-from gateway.routing import RouteOrder, Upstreams
+from gateway.routing import KnownRoutes, RouteOrder, Upstreams
 from gateway.transport import Transport
 from gateway.world import World, read_world
 
@@ -79,6 +79,7 @@ class Runtime:
         self.limiter = Limiter(_redis_client())
         self.breaker = Breaker(_redis_client())
         self.retry_budget = RetryBudget()
+        self.known_routes = KnownRoutes(self.upstreams, self.breaker)
         self.route_order = RouteOrder()
         self.gate = Gate(self.limiter)
         self.refusals = RefusalCounter(self.pool)

@@ -31,10 +31,11 @@ class Opened(msgspec.Struct, frozen=True):
 
 async def ask(attempts: Attempts) -> Reply:
     """Ask the present candidate for a whole answer. Raises: UpstreamFailure, InvalidRequest."""
-    upstream, request = attempts.candidate.priced.upstream, attempts.held.task.request
+    priced, request = attempts.candidate.priced, attempts.held.task.request
+    provider = priced.provider
     target = _target(attempts)
-    sent = upstream.provider.build_chat(request, target)
-    response = await attempts.runtime.transport.send(upstream, sent)
+    sent = provider.build_chat(request, target)
+    response = await attempts.runtime.transport.send(priced.upstream, sent)
     try:
         body = await response.read()
     except BaseException:
@@ -43,7 +44,7 @@ async def ask(attempts: Attempts) -> Reply:
     if response.status != 200:
         attempts.refused_with(response.headers)
     answer = UpstreamAnswer(status=response.status, headers=response.headers, body=body)
-    return upstream.provider.parse_chat(request, target, answer)
+    return provider.parse_chat(request, target, answer)
 
 
 async def open_up(attempts: Attempts) -> Opened:
@@ -51,16 +52,17 @@ async def open_up(attempts: Attempts) -> Opened:
 
     Raises: UpstreamFailure, InvalidRequest.
     """
-    upstream, request = attempts.candidate.priced.upstream, attempts.held.task.request
+    priced, request = attempts.candidate.priced, attempts.held.task.request
+    provider = priced.provider
     target = _target(attempts)
-    sent = upstream.provider.build_chat(request, target)
-    stream = upstream.provider.open_chat_stream(request, target)
-    response = await attempts.runtime.transport.send(upstream, sent)
+    sent = provider.build_chat(request, target)
+    stream = provider.open_chat_stream(request, target)
+    response = await attempts.runtime.transport.send(priced.upstream, sent)
     try:
         if response.status != 200:
             attempts.refused_with(response.headers)
             body = await response.read()
-            raise upstream.provider.parse_error(response.status, response.headers, body)
+            raise provider.parse_error(response.status, response.headers, body)
         return Opened(stream, response, await _first_bytes(stream, response))
     except BaseException:
         response.close()

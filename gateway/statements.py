@@ -118,23 +118,41 @@ HEARTBEAT = read_sql("extend_calls")
 
 
 def _array(values: Iterable[object]) -> str:
-    """Write numbers and ids of ours as an array literal: cheaper than adapting a list."""
+    """Write numbers and words of ours, of which some are missing, as an array literal: cheaper than
+    adapting a list.
+    """
     return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
 
 
-def _texts(values: Iterable[str]) -> str:
+def _numbers(values: Iterable[int]) -> str:
+    """Write numbers that are all there."""
+    return "{" + ",".join(map(str, values)) + "}"
+
+
+def _words(values: Iterable[str]) -> str:
+    """Write ids and words of ours, in which nothing needs a quote."""
+    return "{" + ",".join(values) + "}"
+
+
+def _texts(values: Sequence[str]) -> str:
     """Write texts, callers' among them, as an array literal: each quoted, hence one element."""
-    quoted = [_escaped(value) for value in values]
-    return '{"' + '","'.join(quoted) + '"}'
+    together = "".join(values)
+    if '"' in together or "\\" in together:
+        values = [_escaped(value) for value in values]
+    return '{"' + '","'.join(values) + '"}'
 
 
 def _binaries(values: Sequence[bytes | None]) -> str:
-    """Write binary values as an array literal in PostgreSQL's hexadecimal form."""
+    """Write binary values, mostly missing, in PostgreSQL's hexadecimal form."""
+    if values.count(None) == len(values):
+        return _words(["NULL"] * len(values))
     return _array(['"\\\\x' + value.hex() + '"' if value is not None else None for value in values])
 
 
-def _optional_texts(values: Iterable[str | None]) -> str:
+def _optional_texts(values: Sequence[str | None]) -> str:
     """Write texts of which most are missing."""
+    if values.count(None) == len(values):
+        return _words(["NULL"] * len(values))
     return _array(['"' + _escaped(value) + '"' if value is not None else None for value in values])
 
 
@@ -144,32 +162,27 @@ def _escaped(value: str) -> str:
 
 def hold_parameters(calls: Sequence[NewCall]) -> list[Any]:
     """Lay out `HOLD`'s parameters: what the ledger takes, then one array per column."""
-    return [
-        _array([call.workspace_id for call in calls]),
-        _array([call.id for call in calls]),
-        _array([call.hold_ucr for call in calls]),
-        _array([HOLD_S] * len(calls)),
-        _array([call.price_version for call in calls]),
-        _array([call.markup_bp for call in calls]),
-        *_call_columns(calls),
-    ]
+    columns = _call_columns(calls)
+    _, workspaces, ids, holds, price_versions, markups, *_ = columns
+    seconds = _numbers([HOLD_S] * len(calls))
+    return [workspaces, ids, holds, seconds, price_versions, markups, *columns]
 
 
 def open_parameters(calls: Sequence[NewCall]) -> list[Any]:
     """Lay out `OPEN`'s parameters: the ids, then one array per column."""
-    return [_array([call.id for call in calls]), *_call_columns(calls)]
+    return [_words([call.id for call in calls]), *_call_columns(calls)]
 
 
 def _call_columns(calls: Sequence[NewCall]) -> list[Any]:
     return [
         LEASE_S,
-        _array([call.workspace_id for call in calls]),
-        _array([call.id for call in calls]),
-        _array([call.hold_ucr for call in calls]),
-        _array([call.price_version for call in calls]),
-        _array([call.markup_bp for call in calls]),
+        _numbers([call.workspace_id for call in calls]),
+        _words([call.id for call in calls]),
+        _numbers([call.hold_ucr for call in calls]),
+        _numbers([call.price_version for call in calls]),
+        _numbers([call.markup_bp for call in calls]),
         _array([call.app_key_id for call in calls]),
-        _array([call.input_estimate for call in calls]),
+        _numbers([call.input_estimate for call in calls]),
         _texts([call.app_id for call in calls]),
         _texts([call.user_ref for call in calls]),
         _texts([call.surface for call in calls]),
@@ -180,46 +193,48 @@ def _call_columns(calls: Sequence[NewCall]) -> list[Any]:
         _texts([call.model for call in calls]),
         _binaries([call.idempotency_digest for call in calls]),
         _binaries([call.request_digest for call in calls]),
-        _array([call.billing for call in calls]),
+        _words([call.billing for call in calls]),
     ]
 
 
 def settle_parameters(outcomes: Sequence[Outcome]) -> list[Any]:
     """Lay out `SETTLE`'s parameters: what the ledger takes, then one array per column."""
+    columns = _outcome_columns(outcomes)
+    ids, costs, *_ = columns
     return [
-        _array([outcome.workspace_id for outcome in outcomes]),
-        _array([outcome.id for outcome in outcomes]),
-        _array([outcome.ledger_kind for outcome in outcomes]),
-        _array([outcome.charge_ucr for outcome in outcomes]),
-        _array([outcome.cost_ucr for outcome in outcomes]),
-        *_outcome_columns(outcomes),
+        _numbers([outcome.workspace_id for outcome in outcomes]),
+        ids,
+        _words([outcome.ledger_kind for outcome in outcomes]),
+        _numbers([outcome.charge_ucr for outcome in outcomes]),
+        costs,
+        *columns,
     ]
 
 
 def finish_parameters(outcomes: Sequence[Outcome]) -> list[Any]:
     """Lay out `FINISH`'s parameters: the verdicts, then one array per column."""
     return [
-        _array([outcome.ledger_kind for outcome in outcomes]),
+        _words([outcome.ledger_kind for outcome in outcomes]),
         *_outcome_columns(outcomes),
     ]
 
 
 def _outcome_columns(outcomes: Sequence[Outcome]) -> list[Any]:
     return [
-        _array([outcome.id for outcome in outcomes]),
-        _array([outcome.cost_ucr for outcome in outcomes]),
-        _array([outcome.state for outcome in outcomes]),
+        _words([outcome.id for outcome in outcomes]),
+        _numbers([outcome.cost_ucr for outcome in outcomes]),
+        _words([outcome.state for outcome in outcomes]),
         _texts([outcome.reason for outcome in outcomes]),
-        _array([outcome.http_status for outcome in outcomes]),
-        _array([outcome.input_tokens for outcome in outcomes]),
-        _array([outcome.cached_input_tokens for outcome in outcomes]),
-        _array([outcome.cache_write_tokens for outcome in outcomes]),
-        _array([outcome.output_tokens for outcome in outcomes]),
-        _array([outcome.reasoning_tokens for outcome in outcomes]),
-        _array([outcome.usage_source for outcome in outcomes]),
-        _array([outcome.latency_ms for outcome in outcomes]),
+        _numbers([outcome.http_status for outcome in outcomes]),
+        _numbers([outcome.input_tokens for outcome in outcomes]),
+        _numbers([outcome.cached_input_tokens for outcome in outcomes]),
+        _numbers([outcome.cache_write_tokens for outcome in outcomes]),
+        _numbers([outcome.output_tokens for outcome in outcomes]),
+        _numbers([outcome.reasoning_tokens for outcome in outcomes]),
+        _words([outcome.usage_source for outcome in outcomes]),
+        _numbers([outcome.latency_ms for outcome in outcomes]),
         _array([outcome.first_byte_ms for outcome in outcomes]),
-        _array([outcome.attempts for outcome in outcomes]),
+        _numbers([outcome.attempts for outcome in outcomes]),
         _array([outcome.capped for outcome in outcomes]),
         _array([outcome.keep_answer for outcome in outcomes]),
         _binaries([outcome.answer for outcome in outcomes]),

@@ -18,9 +18,11 @@ from gateway.operations.chat_messages import (
 )
 from gateway.operations.chat_request import ChatRequest
 from gateway.operations.chat_tokens import (
+    ChatSize,
     ChatUsage,
     input_token_ceiling,
     input_token_estimate,
+    measure_chat,
     output_token_ceiling,
 )
 from gateway.operations.json_body import check_numbers, check_shape, read_body
@@ -28,10 +30,12 @@ from studio.core.errors import InvalidRequest
 
 __all__ = [
     "ChatRequest",
+    "ChatSize",
     "ChatUsage",
     "decode_chat",
     "input_token_ceiling",
     "input_token_estimate",
+    "measure_chat",
     "names_model_only",
     "output_token_ceiling",
     "speaks_core",

@@ -3,6 +3,7 @@
 A byte-level tokenizer never makes more tokens than there are UTF-8 bytes: an honest ceiling.
 """
 
+from operator import attrgetter
 from typing import Literal
 
 from msgspec import Struct
@@ -10,12 +11,16 @@ from msgspec import Struct
 from gateway.operations.chat_messages import (
     AssistantMessage,
     AudioPart,
+    DeveloperMessage,
     FilePart,
     FunctionCallPart,
     ImagePart,
+    Message,
     RefusalPart,
+    SystemMessage,
     TextPart,
     ThinkingBlock,
+    UserMessage,
 )
 from gateway.operations.chat_request import ChatRequest
 
@@ -48,13 +53,35 @@ class ChatUsage(Struct, frozen=True, kw_only=True):
     provider_cost_ucr: int | None = None
 
 
-class _Size(Struct):
-    """What the messages add up to: UTF-8 bytes of text, bytes of image addresses, images."""
+_SPOKEN = frozenset({UserMessage, SystemMessage, DeveloperMessage, AssistantMessage})
+_ANSWER_FIELDS = tuple(
+    name for name in AssistantMessage.__struct_fields__ if name not in ("name", "content")
+)
+_answer_fields = attrgetter(*_ANSWER_FIELDS)
+_NO_ANSWER_FIELDS = (None,) * len(_ANSWER_FIELDS)
+PLAIN_FIELDS = frozenset(
+    {
+        *("messages", "model", "kind", "stream", "stream_options", "temperature", "top_p"),
+        *("max_completion_tokens", "max_tokens", "stop", "user"),
+    }
+)
+"""What a plain chat may say: every provider serves it, and the price of tokens is all it costs."""
+_ODD_FIELDS = tuple(name for name in ChatRequest.__struct_fields__ if name not in PLAIN_FIELDS)
+_odd_fields = attrgetter(*_ODD_FIELDS)
+_NO_ODD_FIELDS = (None,) * len(_ODD_FIELDS)
+
+
+class ChatSize(Struct):
+    """What the messages add up to: UTF-8 bytes of text, bytes of image addresses, images, files.
+
+    `plain` is whether it is texts alone, and no field but `PLAIN_FIELDS` is set.
+    """
 
     text_bytes: int = 0
     image_bytes: int = 0
     images: int = 0
     files: int = 0
+    plain: bool = True
 
 
 def counted_tokens(text_bytes: int) -> int:
@@ -62,19 +89,39 @@ def counted_tokens(text_bytes: int) -> int:
     return max(1, -(-text_bytes // _BYTES_PER_TOKEN))
 
 
+def measure_chat(request: ChatRequest) -> ChatSize:
+    """Add up the messages, once for all that is asked of them."""
+    size = ChatSize(plain=_odd_fields(request) == _NO_ODD_FIELDS)
+    for message in request.messages:
+        content = message.content
+        if _is_text(message):
+            assert type(content) is str, "a text"
+            size.text_bytes += len(content) if content.isascii() else len(content.encode())
+        else:
+            size.plain = False
+            _add_message(size, message)
+    return size
+
+
 def input_token_ceiling(
-    request: ChatRequest, body_bytes: int, *, image_tokens: int, context_tokens: int = 0
+    request: ChatRequest,
+    body_bytes: int,
+    *,
+    image_tokens: int,
+    context_tokens: int = 0,
+    size: ChatSize | None = None,
 ) -> int:
     """Give the most input tokens this request can cost.
 
     `body_bytes` is the length of the request as it came, `image_tokens` the model's dearest image
     (from the catalogue): an image costs by its pixels, never by its base64. Sound counts by its
     bytes. A file may be compressed, so it may fill the model's whole context (`context_tokens`).
+    `size` is what was measured already.
     """
-    size = _measure(request)
+    size = size or measure_chat(request)
     around = _PRIMER_TOKENS + _MESSAGE_TOKENS * len(request.messages) + size.images * image_tokens
     text_bytes = size.text_bytes
-    if _has_extras(request):
+    if not size.plain and _has_extras(request):
         # Tools and schemas reach the model about as JSON: the body without its images bounds all.
         tools = len(request.tools or ()) + len(request.functions or ())
         around += _TOOL_TOKENS * tools
@@ -84,10 +131,13 @@ def input_token_ceiling(
 
 
 def input_token_estimate(
-    request: ChatRequest, *, image_tokens: int = _IMAGE_ESTIMATE_TOKENS
+    request: ChatRequest,
+    *,
+    image_tokens: int = _IMAGE_ESTIMATE_TOKENS,
+    size: ChatSize | None = None,
 ) -> int:
     """Give the likely input tokens: what is charged where the provider told no usage."""
-    size = _measure(request)
+    size = size or measure_chat(request)
     around = _MESSAGE_TOKENS // 2 * len(request.messages) + size.images * image_tokens
     return counted_tokens(size.text_bytes) + around
 
@@ -120,23 +170,30 @@ def utf8_bytes(text: str | None) -> int:
     return len(text) if text.isascii() else len(text.encode())
 
 
-def _measure(request: ChatRequest) -> _Size:
-    size = _Size()
-    for message in request.messages:
-        content = message.content
-        if isinstance(content, str):
-            size.text_bytes += len(content) if content.isascii() else len(content.encode())
-        elif content is not None:
-            for part in content:
-                _add_part(size, part)
-        if message.name is not None:
-            size.text_bytes += utf8_bytes(message.name)
-        if isinstance(message, AssistantMessage):
-            _add_answer(size, message)
-    return size
+def _is_text(message: Message) -> bool:
+    """Tell whether a message is a text and nothing else, as nearly all are."""
+    kind = type(message)
+    if type(message.content) is not str or message.name is not None or kind not in _SPOKEN:
+        return False
+    return kind is not AssistantMessage or _answer_fields(message) == _NO_ANSWER_FIELDS
 
 
-def _add_part(size: _Size, part: TextPart | RefusalPart | ImagePart | AudioPart | FilePart) -> None:
+def _add_message(size: ChatSize, message: Message) -> None:
+    content = message.content
+    if isinstance(content, str):
+        size.text_bytes += utf8_bytes(content)
+    elif content is not None:
+        for part in content:
+            _add_part(size, part)
+    if message.name is not None:
+        size.text_bytes += utf8_bytes(message.name)
+    if isinstance(message, AssistantMessage):
+        _add_answer(size, message)
+
+
+def _add_part(
+    size: ChatSize, part: TextPart | RefusalPart | ImagePart | AudioPart | FilePart
+) -> None:
     if isinstance(part, TextPart):
         size.text_bytes += utf8_bytes(part.text)
     elif isinstance(part, ImagePart):
@@ -151,7 +208,7 @@ def _add_part(size: _Size, part: TextPart | RefusalPart | ImagePart | AudioPart 
         size.text_bytes += utf8_bytes(part.refusal)
 
 
-def _add_answer(size: _Size, message: AssistantMessage) -> None:
+def _add_answer(size: ChatSize, message: AssistantMessage) -> None:
     """Add what an earlier answer holds beside its content."""
     size.text_bytes += utf8_bytes(message.refusal) + utf8_bytes(message.reasoning_content)
     for block in message.thinking_blocks or ():

@@ -10,6 +10,10 @@ translating.py        what those do with a request first
 event_stream.py       reading server-sent events
 translated_stream.py  a stream of another grammar becoming OpenAI's
 embeddings_form.py    embeddings in OpenAI's form; gemini_ and openrouter_embeddings.py are mixed in
+media.py              what a provider of long work defines: images, music
+images_form.py        what providers of images share; openai_ and openrouter_images.py are mixed in
+flux.py               the inputs of each Flux model
+openrouter_costs.py   what OpenRouter says a call cost
 
 A file that defines `PROVIDER` is found by itself. No I/O, no Django, no prices, no catalogue.
 """
@@ -20,22 +24,22 @@ import pkgutil
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from gateway.providers.base import ChatProvider
+from gateway.providers.base import Provider
 
 
 @functools.cache
-def providers() -> Mapping[str, ChatProvider]:
+def providers() -> Mapping[str, Provider]:
     """Give every provider that lies in this folder, by slug."""
-    found: dict[str, ChatProvider] = {}
+    found: dict[str, Provider] = {}
     for module_info in pkgutil.iter_modules(__path__, f"{__name__}."):
         module = importlib.import_module(module_info.name)
-        provider: ChatProvider | None = getattr(module, "PROVIDER", None)
+        provider: Provider | None = getattr(module, "PROVIDER", None)
         if provider is not None:
             assert provider.slug not in found, f"two providers are called {provider.slug}"
             found[provider.slug] = provider
     return MappingProxyType(found)
 
 
-def find_provider(slug: str) -> ChatProvider | None:
+def find_provider(slug: str) -> Provider | None:
     """Give the provider of this slug, or None."""
     return providers().get(slug)

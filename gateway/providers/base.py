@@ -39,6 +39,7 @@ __all__ = [
     "UpstreamResponse",
     "UpstreamTimeout",
     "UpstreamUnreachable",
+    "chats",
     "embeds",
     "opens_realtime",
 ]
@@ -244,6 +245,11 @@ class RealtimeProvider(Provider, Protocol):
 
     def parse_realtime(self, answer: UpstreamAnswer) -> RealtimeSecret:
         """Read the secret. Raises: UpstreamFailure."""
+
+
+def chats(provider: Provider) -> TypeGuard[ChatProvider]:
+    """Tell whether a provider answers chats."""
+    return "chat" in provider.operations
 
 
 def embeds(provider: Provider) -> TypeGuard[EmbeddingProvider]:

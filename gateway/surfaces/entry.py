@@ -2,8 +2,7 @@
 channel.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
 
 import msgspec
 
@@ -30,32 +29,55 @@ class Labels(msgspec.Struct, frozen=True):
     user_ref: str
 
 
-@asynccontextmanager
-async def entered(request: Request, operation: str) -> AsyncIterator[Admitted]:
+class entered:  # noqa: N801  a context manager, called like a function
     """Admit the caller for the time of the block; count the request if it is refused before a call.
 
     Raises: Unauthenticated, RateLimited, Forbidden (origin), InvalidRequest (a key of the user's
     own that is none).
     """
-    address = client_address(request.raw_headers, request.peer)
-    gate = request.runtime.gate
-    admitted = await gate.admit(request.raw_headers, request_id=request.id, address=address)
-    request.common = limit_headers(admitted.admission)
-    if isinstance(admitted, Refused):
-        _count(request, admitted.admission, operation, admitted.error)
-        raise admitted.error
-    request.admitted = admitted
-    try:
-        check_origin(admitted.caller, request.origin)
-        request.user_keys = read_user_keys(request.raw_headers, admitted.caller)
-        yield admitted
-    except (UpstreamFailure, OutcomeUnknown):
-        raise
-    except GatewayError as error:
-        _count(request, admitted.admission, operation, error)
-        raise
-    finally:
-        gate.leave(admitted.caller, request.id)
+
+    __slots__ = ("_admitted", "_operation", "_request")
+
+    def __init__(self, request: Request, operation: str) -> None:
+        self._request = request
+        self._operation = operation
+        self._admitted: Admitted
+
+    async def __aenter__(self) -> Admitted:
+        """Let the caller in."""
+        request = self._request
+        address = client_address(request.raw_headers, request.peer)
+        gate = request.runtime.gate
+        admitted = await gate.admit(request.raw_headers, request_id=request.id, address=address)
+        request.common = limit_headers(admitted.admission)
+        if isinstance(admitted, Refused):
+            _count(request, admitted.admission, self._operation, admitted.error)
+            raise admitted.error
+        request.admitted = self._admitted = admitted
+        try:
+            check_origin(admitted.caller, request.origin)
+            request.user_keys = read_user_keys(request.raw_headers, admitted.caller)
+        except BaseException as error:
+            self._leave(error)
+            raise
+        return admitted
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Give back the caller's place."""
+        self._leave(error)
+
+    def _leave(self, error: BaseException | None) -> None:
+        request, admitted = self._request, self._admitted
+        request.runtime.gate.leave(admitted.caller, request.id)
+        if error is None or isinstance(error, UpstreamFailure | OutcomeUnknown):
+            return
+        if isinstance(error, GatewayError):
+            _count(request, admitted.admission, self._operation, error)
 
 
 def read_labels(request: Request, caller: Caller) -> Labels:

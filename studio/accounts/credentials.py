@@ -32,7 +32,8 @@ LONGEST_CREDENTIAL_BYTES = 8192
 _KEY_HEADERS = (b"x-app-key", b"x-api-key")
 """The second is what Anthropic's clients call it."""
 _HEADERS = frozenset((b"x-session-token", *_KEY_HEADERS, b"authorization"))
-_LENGTHS = frozenset(len(name) for name in _HEADERS)
+CREDENTIAL_LENGTHS = frozenset(len(name) for name in _HEADERS)
+"""No header whose name has another length is looked at."""
 _PRINTABLE = re.compile(rb"[\x20-\x7e\t]*")
 _SESSION = re.compile(SESSION_PREFIX + r"[0-9A-Za-z_-]{43}")
 _JWT = re.compile(r"[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+")
@@ -85,7 +86,7 @@ def _auth_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, str]:
     """Collect our headers. Raises: MalformedCredential."""
     found: dict[bytes, str] = {}
     for name, value in headers:
-        if len(name) not in _LENGTHS:
+        if len(name) not in CREDENTIAL_LENGTHS:
             continue
         written = name.lower()
         header = written.replace(b"_", b"-")

@@ -76,6 +76,21 @@ def test_a_failure_releases_the_key_so_that_a_retry_really_retries(
     assert payer.usage()[0]["charge_ucr"] == 0
 
 
+def test_half_an_answer_is_paid_once_whoever_asks_again(payer: Payer, sandbox_url: str) -> None:
+    mark = f"mark-{uuid4()}"
+    headers = {"idempotency-key": str(uuid4())}
+    text = f"{mark} [[sandbox chunks=12 cut_at=1500]]"
+    broken = payer.say(text, headers=headers, body={"stream": True})
+    assert broken.status_code == 200
+    assert b'"error"' in broken.content
+    again = payer.say(text, headers=headers, body={"stream": True})
+    assert again.status_code == 409
+    assert "broke off" in again.json()["error"]
+    assert len(Sandbox(url=sandbox_url).journal(contains=mark)) == 1
+    [entry] = payer.entries()
+    assert entry["kind"] == "usage"
+
+
 def test_a_refusal_stores_nothing(make_payer: Callable[..., Payer]) -> None:
     payer = make_payer()
     headers = {"idempotency-key": str(uuid4())}

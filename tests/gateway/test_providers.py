@@ -19,6 +19,7 @@ from gateway.providers.base import (
     Target,
     UpstreamAnswer,
     UpstreamFailure,
+    chats,
 )
 
 REPLIES = Path(__file__).parent / "replies"
@@ -76,6 +77,7 @@ def of(slug: str) -> ChatProvider:
     """Give a provider that is there."""
     provider = find_provider(slug)
     assert provider is not None
+    assert chats(provider)
     return provider
 
 

@@ -345,6 +345,16 @@ def test_the_idempotency_key_of_a_dead_call_is_free_again(ledger: Ledger) -> Non
     assert len(rows("SELECT id FROM gateway_call WHERE idempotency_digest IS NOT NULL")) == 1
 
 
+def test_a_dead_call_that_was_paid_to_its_checkpoint_keeps_its_idempotency_key(
+    ledger: Ledger,
+) -> None:
+    digests: dict[str, Any] = {"idempotency_digest": b"k" * 32, "request_digest": b"r" * 32}
+    ledger.hold(checkpoint=40, **digests)
+    assert resolve_dead_calls() == 1
+    with pytest.raises(IntegrityError):
+        ledger.hold(**digests)
+
+
 def test_a_hold_that_was_swept_first_charges_nothing_and_keeps_the_cost(ledger: Ledger) -> None:
     ledger.hold(checkpoint=40)
     ledger.as_owner("UPDATE ledger.hold SET expires_at = now() - interval '1 second'")

@@ -24,6 +24,7 @@ from gateway.catalogue.snapshot import (
 from gateway.models import CatalogueChange, KindPolicy
 from gateway.operations.chat import ChatUsage
 from gateway.providers import find_provider
+from gateway.providers.base import chats
 from gateway.routing import PricedRoute, RouteOrder
 from gateway.transport import Upstream
 from tests.gateway.route_stage import price_of
@@ -41,6 +42,7 @@ def route_of(key: str, *, weight: int = 1) -> PricedRoute:
     provider, _, model = key.partition(":")
     adaptor = find_provider(provider)
     assert adaptor is not None
+    assert chats(adaptor)
     route = Route(
         provider=provider,
         model=model,
@@ -56,6 +58,7 @@ def route_of(key: str, *, weight: int = 1) -> PricedRoute:
     return PricedRoute(
         route=route,
         upstream=upstream,
+        provider=adaptor,
         price=price_of(provider, model),
         circuit=Circuit(provider, trips=True, alone=True),
     )
