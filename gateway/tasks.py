@@ -5,7 +5,12 @@ import logging
 from celery import shared_task
 
 from gateway import budgets, corrections, resolver
-from gateway.reconcile import find_violations
+from gateway.reconcile import (
+    AlreadyReconciling,
+    Violation,
+    reconcile_all,
+    reconcile_since_last,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +53,22 @@ def write_corrections() -> int:
 # Shorter than the broker waits before it rings again for a task that nobody finished.
 @shared_task(time_limit=590)
 def reconcile() -> int:
-    """Check every invariant and log what is broken, as errors. Returns: how many findings."""
-    violations = find_violations()
+    """Check every invariant over all there is. Returns: how many findings."""
+    return _log(reconcile_all())
+
+
+@shared_task(time_limit=290)
+def reconcile_recent() -> int:
+    """Check what was written since everything was last in order. Returns: how many findings."""
+    try:
+        return _log(reconcile_since_last())
+    except AlreadyReconciling:
+        logger.info("reconcile: another check is under way")
+        return 0
+
+
+def _log(violations: list[Violation]) -> int:
+    """Log what is broken, as errors."""
     for violation in violations[:_MOST_LOGGED]:
         logger.error("reconcile: %s: %s", violation.source, violation.text)
     if violations:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 READER = """
 import json, sys
 from studio import settings
-print(json.dumps({name: getattr(settings, name) for name in sys.argv[1:]}))
+print(json.dumps({name: getattr(settings, name) for name in sys.argv[1:]}, default=str))
 """
 PASSWORD = 'it\'s a \\ "quoted" one/#?'
 AS_SENT = "it%27s%20a%20%5C%20%22quoted%22%20one%2F%23%3F"
@@ -77,5 +77,7 @@ def test_the_proper_name_of_a_provider_wins() -> None:
 def test_a_ring_expires_when_the_next_one_comes() -> None:
     schedule = _read("CELERY_BEAT_SCHEDULE")
     assert "resolve-orphans" in schedule
+    by_the_clock = schedule.pop("reconcile")
+    assert by_the_clock["options"] == {"expires": 3600.0}
     for ring in schedule.values():
         assert ring["options"] == {"expires": ring["schedule"]}

@@ -9,6 +9,10 @@ records.py   what it wrote down, call by call
 checking.py  the questions asked of the database afterwards
 holds.py     far more callers at once than the wallet affords
 
+web_points.py  a gateway killed at each point of the walk (points.py), to which scene.py leads it
+               by gates.py; aftermath.py knows what must have become of its calls
+hands.py     a worker or a person of ours who may be killed, and deeds.py what they do
+
 money.py     the ledger's own cases: `ledger`, and `ledger-kills`      plans.py  what they pass on
 oracle.py    a wallet in memory, by the book of docs/ledger.md
 steps.py     taking a step in the product and beside it in the oracle; moves.py and staff_moves.py

@@ -33,7 +33,8 @@ FROM usage u WHERE u.workspace_id = %s AND u.status <> 'refused'
 GROUP BY u.workspace_id, u.request_id
 """
 _CALLS_BY_TAG = """
-SELECT user_ref, sum(attempts) FROM gateway_call WHERE workspace_id = %s GROUP BY user_ref
+SELECT user_ref, sum(attempts), count(*) FILTER (WHERE state = 'interrupted')
+FROM gateway_call WHERE workspace_id = %s GROUP BY user_ref
 """
 _CHARGED_TWICE = """
 SELECT user_ref, count(*) FROM usage
@@ -177,11 +178,15 @@ def _check_dispatch(
 ) -> None:
     """No provider call without a committed hold and its place among the attempts on record, and one
     charge at most per request of a caller.
+
+    Attempts are written down when a call ends: of one whose process died the second, after a
+    refusal by the provider, is on nobody's record.
     """
     own = {call.tag for call in calls}
+    refused = {call.tag for call in calls if call.kind == "failing"}
     sent = Counter(match.group(1) for entry in journal if (match := _TAG.search(entry["body"])))
     rows = connection.execute(_CALLS_BY_TAG, (account.workspace_id,)).fetchall()
-    held = {str(tag): int(count) for tag, count in rows}
+    held = {str(t): int(sent) + (lost if t in refused else 0) for t, sent, lost in rows}
     for tag, count in sent.items():
         if tag in own and count > held.get(tag, 0):
             findings.violations.append(

@@ -14,9 +14,11 @@ from bench.torture.money import torture_ledger, torture_ledger_kills
 from bench.torture.payments import Storm, torture_payments
 from bench.torture.rounds import Report, Round, Target, run_round
 from bench.torture.stage import Account, Stage, running_stage
+from bench.torture.web_points import torture_web_points
 
 MIXED = "mixed"
 MONEY = ("ledger", "ledger-kills")
+WEB_POINTS = "web-points"
 TARGETS: tuple[Target, ...] = ("web", "postgres", "redis", "deploy")
 _HOLD_GATEWAYS = 4
 _PAYMENTS = 400
@@ -44,6 +46,8 @@ def torture(options: Options) -> int:
     """
     if options.what == "holds":
         return _holds(options)
+    if options.what == WEB_POINTS:
+        return torture_web_points(kills=options.kills, seed=options.seed, callers=options.callers)
     if options.what == "stripe":
         return torture_payments(
             Storm(payments=_PAYMENTS, deliveries=_DELIVERIES, seed=options.seed)

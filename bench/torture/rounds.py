@@ -103,7 +103,7 @@ def run_round(stage: Stage, task: Round, *, resolve: Callable[[], None] | None =
     account = stage.make_account(10**15)
     choose = random.Random(f"{task.seed}/{task.name}")
     plan = _load_plan(stage, task, account)
-    callers = _start_callers(stage, plan)
+    callers = start_callers(stage, plan)
     watch = Watch(stage)
     recovery_s = 0.0
     try:
@@ -186,7 +186,8 @@ def _load_plan(stage: Stage, task: Round, account: Account) -> LoadPlan:
     )
 
 
-def _start_callers(stage: Stage, plan: LoadPlan) -> Child:
+def start_callers(stage: Stage, plan: LoadPlan) -> Child:
+    """Begin a load."""
     path = stage.log_dir / f"{plan.name}.plan"
     path.write_bytes(msgspec.json.encode(plan))
     return start(stage.spec("callers", "-m", "bench.torture.callers", str(path)))

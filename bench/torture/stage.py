@@ -107,6 +107,14 @@ class Stage:
             granted_ucr=granted_ucr,
         )
 
+    def start_gateway(self, environment: Mapping[str, str], port: int) -> Child:
+        """Start one gateway more, with settings of its own. Raises: CannotStart."""
+        directory = self.servers.directory
+        plan = Plan(data_dir=directory, host="127.0.0.1", port=port, environment=environment)
+        child = start(plan.web())
+        wait_until(lambda: self.answers_gateway(port), child=child, what="A gateway")
+        return child
+
     def read_journal(self) -> list[dict[str, Any]]:
         """Give what was asked of the sandbox since the last reading, and make room for more."""
         _, answer = _ask(self.sandbox_port, "/_sandbox/requests")

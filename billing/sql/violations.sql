@@ -1,3 +1,4 @@
+-- As migration 0004 made it, with the columns and kinds of that time: only it reads this. audit.sql is what runs.
 -- Empty, or something is wrong: a row per thing that the tables' constraints cannot refuse (a hand-edited lot, a deleted
 -- hold, a stray entry). Reads all entries: for tests, and for a nightly job on a replica.
 CREATE OR REPLACE VIEW ledger.ledger_violations AS

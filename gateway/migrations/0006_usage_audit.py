@@ -4,11 +4,13 @@ from pathlib import Path
 
 from django.db import migrations
 
+from studio.core.sql_files import read_sql_file
+
 _SQL = Path(__file__).resolve().parent.parent / "sql"
 
 
 def _read(name: str) -> str:
-    return (_SQL / f"{name}.sql").read_text(encoding="utf-8")
+    return read_sql_file(_SQL / f"{name}.sql")
 
 
 class Migration(migrations.Migration):

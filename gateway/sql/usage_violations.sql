@@ -1,3 +1,4 @@
+-- As migration 0003 made it, without refunds: only it reads this. usage_audit.sql is what runs.
 -- Empty, or something is wrong: what usage says was charged must equal what the ledger took, call by call.
 CREATE VIEW usage_violations AS
 WITH recorded AS (

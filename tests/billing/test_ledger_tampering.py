@@ -8,6 +8,7 @@ from typing import LiteralString
 import pytest
 from psycopg import errors
 
+from tests.billing.broken_books import ENTRY, LEDGER
 from tests.billing.conftest import Connect
 from tests.billing.ledger_client import Connection, LedgerClient, new_wallet, one, violations
 
@@ -18,7 +19,6 @@ CHANGED = {
     "ledger.entry": "amount",
 }
 VIEWS = ("billing_wallet", "billing_lot", "billing_hold", "billing_entry")
-ENTRY = "INSERT INTO ledger.entry (wallet_id, id, seq, kind, debit, credit, lot_id, amount) VALUES "
 
 
 @pytest.fixture
@@ -139,83 +139,7 @@ def test_an_entry_cannot_be_repeated(owner: Connection, busy_wallet: int) -> Non
         owner.execute(copy, [busy_wallet])
 
 
-@pytest.mark.parametrize(
-    ("statement", "found"),
-    [
-        (
-            "UPDATE ledger.lot SET remaining = remaining - 1 WHERE wallet_id = %(wallet)s",
-            {"lot_remaining"},
-        ),
-        (
-            "UPDATE ledger.lot SET granted = granted + 1 WHERE wallet_id = %(wallet)s",
-            {"lot_grant"},
-        ),
-        ("UPDATE ledger.lot SET held = held - 1 WHERE wallet_id = %(wallet)s", {"lot_held"}),
-        ("UPDATE ledger.wallet SET owed = 1 WHERE id = %(wallet)s", {"wallet_owed"}),
-        ("DELETE FROM ledger.hold WHERE wallet_id = %(wallet)s", {"lot_held"}),
-        ("UPDATE ledger.hold SET seq = 1 WHERE wallet_id = %(wallet)s", {"hold_gap"}),
-        (
-            "UPDATE ledger.hold SET lot_id = -lot_id WHERE wallet_id = %(wallet)s",
-            {"lot_held", "hold_lot"},
-        ),
-        (
-            "INSERT INTO ledger.lot (wallet_id, kind, paid, granted, remaining, live)"
-            " VALUES (%(wallet)s, 'promo', false, 9, 9, true)",
-            {"lot_grant", "lot_remaining"},
-        ),
-        (
-            ENTRY + "(%(wallet)s, uuidv7(), 1, 'usage', 'wallet', 'revenue', NULL, 0)",
-            {"group_gap", "group_kinds"},
-        ),
-        (
-            ENTRY + "(%(wallet)s, uuidv7(), 0, 'usage', 'receivable', 'revenue', NULL, 3)",
-            {"wallet_owed"},
-        ),
-        (
-            ENTRY + "(%(wallet)s, uuidv7(), 0, 'usage', 'wallet', 'revenue', -1, 3)",
-            {"entry_lot"},
-        ),
-        (ENTRY + "(-1, uuidv7(), 0, 'usage', 'wallet', 'revenue', NULL, 0)", {"no_wallet"}),
-        (
-            "INSERT INTO ledger.entry (wallet_id, id, seq, kind, debit, credit, amount)"
-            " SELECT wallet_id, id, 0, 'void', 'wallet', 'wallet', 0 FROM ledger.hold"
-            " WHERE wallet_id = %(wallet)s",
-            {"open_and_resolved"},
-        ),
-        (
-            "INSERT INTO ledger.entry (wallet_id, id, seq, kind, debit, credit, lot_id, amount)"
-            " SELECT wallet_id, id, 1, 'refund', 'revenue', 'wallet', lot_id, 6 FROM ledger.entry"
-            " WHERE wallet_id = %(wallet)s AND kind = 'usage'",
-            {"lot_grant", "lot_remaining", "refunds", "refund_of_given_credit"},
-        ),
-        (
-            "INSERT INTO ledger.entry (wallet_id, id, seq, kind, debit, credit, lot_id, amount)"
-            " SELECT wallet_id, id, 1, 'payout', 'wallet', 'cash', lot_id, 101 FROM ledger.entry"
-            " WHERE wallet_id = %(wallet)s AND kind = 'promo'",
-            {"group_kinds", "lot_remaining", "payouts"},
-        ),
-        (
-            "INSERT INTO ledger.entry (wallet_id, id, seq, kind, debit, credit, lot_id, amount)"
-            " SELECT wallet_id, id, 1, 'reinstatement', 'cash', 'wallet', lot_id, 1"
-            " FROM ledger.entry WHERE wallet_id = %(wallet)s AND kind = 'promo'",
-            {"group_kinds", "lot_grant", "lot_remaining", "reinstatements"},
-        ),
-        (
-            "WITH l AS (INSERT INTO ledger.lot (wallet_id, kind, paid, granted, remaining, live)"
-            " VALUES (%(wallet)s, 'refund', true, 2, 2, true) RETURNING *)"
-            " INSERT INTO ledger.entry (wallet_id, id, seq, kind, debit, credit, lot_id, amount)"
-            " SELECT e.wallet_id, e.id, 1, 'refund', 'revenue', 'wallet', l.id, 2"
-            " FROM ledger.entry e, l WHERE e.wallet_id = %(wallet)s AND e.kind = 'usage'",
-            {"refund_of_given_credit"},
-        ),
-        ("UPDATE ledger.wallet SET frozen = true WHERE id = %(wallet)s", {"wallet_frozen"}),
-        (
-            "UPDATE ledger.lot SET expires_at = now() - interval '2 hours'"
-            " WHERE wallet_id = %(wallet)s",
-            {"lot_expired"},
-        ),
-    ],
-)
+@pytest.mark.parametrize(("statement", "found"), LEDGER)
 def test_the_view_shows_what_no_constraint_can_refuse(
     owner: Connection, busy_wallet: int, statement: LiteralString, found: set[str]
 ) -> None:

@@ -9,17 +9,17 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from bench.torture.command import MIXED, MONEY, TARGETS, Options, torture
+from bench.torture.command import MIXED, MONEY, TARGETS, WEB_POINTS, Options, torture
 
 
 class Command(BaseCommand):
     """Start throw-away servers and processes, torture them, print a table."""
 
     help = (
-        "Kills gateways, PostgreSQL or Redis under load (or floods one wallet: holds; or moves "
-        "money beside an oracle: ledger, ledger-kills; or storms with payments: stripe) on "
-        "throw-away servers. Exit code 1 if an acknowledged call was lost or changed, an "
-        "invariant broken or credit held too long."
+        "Kills gateways, PostgreSQL or Redis under load (a gateway at each point of the walk: "
+        "web-points; or floods one wallet: holds; or moves money beside an oracle: ledger, "
+        "ledger-kills; or storms with payments: stripe) on throw-away servers. Exit code 1 if an "
+        "acknowledged call was lost or changed, an invariant broken or credit held too long."
     )
     requires_system_checks = ()  # it uses nothing of this process's own database
 
@@ -29,9 +29,11 @@ class Command(BaseCommand):
             "what",
             nargs="?",
             default="all",
-            choices=[*TARGETS, MIXED, "all", "holds", "stripe", *MONEY],
+            choices=[*TARGETS, MIXED, "all", "holds", "stripe", WEB_POINTS, *MONEY],
         )
-        parser.add_argument("--kills", type=int, default=25, help="of each target")
+        parser.add_argument(
+            "--kills", type=int, default=25, help="of each target, or of each point and kind"
+        )
         parser.add_argument("--seed", type=int, default=None, help="default: another each time")
         parser.add_argument("--seconds-between", type=float, default=5.0, help="about")
         parser.add_argument("--callers", type=int, default=24)
