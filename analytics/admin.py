@@ -7,6 +7,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from analytics.models import TokenDrift, Usage
+from studio.accounts.amounts import credits_column
 from studio.accounts.read_only_admin import ReadOnlyAdmin, SearchedByIdAdmin, read_uuid
 
 
@@ -19,12 +20,10 @@ class UsageAdmin(SearchedByIdAdmin):
         "workspace_name",
         "app_id",
         "kind",
-        "provider",
-        "model",
-        "status",
-        "reason",
+        "route",
+        "ended",
         "request_count",
-        "charge_ucr",
+        credits_column("charge_ucr", "charged"),
         "latency_ms",
     )
     # Closed lists only. For the words the gateway adds to (surface, operation, provider …) Django
@@ -36,6 +35,16 @@ class UsageAdmin(SearchedByIdAdmin):
     uuid_field = "request_id"
     search_help_text = "Workspace id, whole workspace name, or request id"
     readonly_fields = ("receipt",)
+
+    @admin.display(description="provider and model")
+    def route(self, usage: Usage) -> str:
+        """Show who answered."""
+        return f"{usage.provider} {usage.model}".strip() or "–"
+
+    @admin.display(description="status")
+    def ended(self, usage: Usage) -> str:
+        """Show how it ended, and why if that is known."""
+        return f"{usage.status}: {usage.reason}" if usage.reason else str(usage.status)
 
     @admin.display(description="receipt")
     def receipt(self, usage: Usage) -> SafeString:
@@ -67,4 +76,6 @@ class TokenDriftAdmin(ReadOnlyAdmin):
         "output_tokens",
         "output_drift_percent",
     )
+    search_fields = ("=provider", "=model")
+    search_help_text = "Whole name of a provider or a model"
     ordering = ("-day", "provider", "model")

@@ -17,8 +17,9 @@ from billing.errors import AlertRefused
 from billing.models.alerts import AlertSettings
 from billing.outbox import Event, enqueue_mail, enqueue_webhook, seal_secret, unseal_secret
 from billing.services import lock_workspace
+from studio.core.egress import read_address
 from studio.core.money import credits_text
-from studio.core.webhooks import WebhookRefused, new_webhook_secret, read_address
+from studio.core.webhooks import WebhookRefused, new_webhook_secret
 
 MOST_EMAILS = 5
 MARKS_AT_ONCE = 100

@@ -27,6 +27,10 @@ class MoreThanThereIs(Conflict):
     """More than what is left of the charge, of the top-up or of the credit. Nothing was moved."""
 
 
+class RefundedAtStripe(Conflict):
+    """Stripe's refunds of this payment take its credit: a payout would take more. Nothing moved."""
+
+
 class KeyUsedBefore(Conflict):
     """The key stands for something else that was asked before. Nothing was moved."""
 

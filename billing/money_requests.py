@@ -25,11 +25,13 @@ from billing.errors import (
     KeyUsedBefore,
     MoneyRequestNotFound,
     MoreThanThereIs,
+    RefundedAtStripe,
     SecondPersonNeeded,
     TopUpNotFound,
     WalletNotFound,
 )
 from billing.models.money import MoneyRequest
+from billing.models.payments import Payment, Reversal
 from billing.queries import read_charge
 from billing.services import MAX_GRANT_UCR, clean_reason, lock_workspace
 from studio.core.errors import GatewayError
@@ -122,8 +124,10 @@ def pay_out_top_up(  # noqa: PLR0913  the facts of a payout
 ) -> Outcome:
     """Take back what is free of a top-up, because its payer gets the money back.
 
-    Raises: CreditRefused, TopUpNotFound, MoreThanThereIs, KeyUsedBefore, WalletNotFound; nothing
-    was written.
+    A payment's credit goes by one way: refunds at Stripe that follow are counted against payouts,
+    and where Stripe has begun to refund there is no payout.
+    Raises: CreditRefused, TopUpNotFound, MoreThanThereIs, RefundedAtStripe, KeyUsedBefore,
+    WalletNotFound; nothing was written.
     """
     wanted = _Wanted(
         kind=_Kind.PAYOUT,
@@ -216,7 +220,10 @@ def _needs_two(wanted: _Wanted, staff: User) -> bool:
 
 
 def _check_possible(wanted: _Wanted) -> None:
-    """Refuse a refund that nobody could approve, now and not when somebody tries."""
+    """Refuse what nobody could approve, now and not when somebody tries."""
+    if wanted.kind == _Kind.PAYOUT:
+        assert wanted.subject_id is not None
+        _check_way(wanted.workspace_id, wanted.subject_id)
     if wanted.kind != _Kind.REFUND:
         return
     assert wanted.subject_id is not None
@@ -225,6 +232,24 @@ def _check_possible(wanted: _Wanted) -> None:
         raise CallNotCharged("No such call, or it was not charged")
     if wanted.amount_ucr > charge.refundable_ucr:
         raise MoreThanThereIs(f"{credits_text(charge.refundable_ucr)} credits are left of it")
+
+
+def _check_way(workspace_id: int, top_up_id: UUID) -> None:
+    """Lock a top-up's payment, and refuse a payout where Stripe's refunds have taken its credit.
+
+    The lock is taken before the wallet's, as payments do it. A top-up without a payment passes.
+    """
+    payments = Payment.objects.select_for_update(no_key=True)
+    payment = payments.filter(top_up_id=top_up_id, workspace_id=workspace_id).first()
+    if payment is None:
+        return
+    refunds = payment.reversals.filter(kind=Reversal.Kind.REFUND, state=Reversal.State.TAKEN)
+    taken_ucr = refunds.aggregate(total=Sum("taken_ucr"))["total"] or 0
+    if taken_ucr:
+        raise RefundedAtStripe(
+            f"Stripe refunded this payment, and {credits_text(taken_ucr)} credits went with it:"
+            " refund the rest at Stripe too"
+        )
 
 
 def _waiting(request_id: UUID) -> MoneyRequest:
@@ -287,6 +312,7 @@ def _moved_of(request: MoneyRequest, subject_id: UUID) -> ledger.MoneyVerdict:
             amount_ucr=request.amount_ucr,
             ref=request.ref,
         )
+    _check_way(request.workspace_id, subject_id)
     return ledger.pay_out(
         workspace_id=request.workspace_id,
         top_up_id=subject_id,

@@ -53,6 +53,10 @@ class MediaUsage(Protocol):
 class MediaPrice(Protocol):
     """What a model's images or sound cost. Every method raises ItemNotPriced for what it lacks."""
 
+    @property
+    def qualities(self) -> frozenset[str]:
+        """The words of quality by which it is sold; none where there is one price for all."""
+
     def charge_ucr(self, use: MediaUsage, markup_bp: int) -> int:
         """Give what the caller pays; where several prices fit, the least."""
 
@@ -83,6 +87,11 @@ class ImagePrice(msgspec.Struct, frozen=True):
     """What a model's images cost."""
 
     rates: tuple[ImageRate, ...]
+
+    @property
+    def qualities(self) -> frozenset[str]:
+        """The words of quality by which images are sold."""
+        return frozenset(rate.quality for rate in self.rates if rate.quality)
 
     def charge_ucr(self, use: MediaUsage, markup_bp: int) -> int:
         """Give what the caller pays for so many images of one kind."""
@@ -118,6 +127,7 @@ class SoundPrice(msgspec.Struct, frozen=True, kw_only=True):
 
     list_ucr: int
     second_cost_ucr: int
+    qualities: frozenset[str] = frozenset()
 
     def charge_ucr(self, use: MediaUsage, markup_bp: int) -> int:
         """Give what the caller pays for this length, exact to the millisecond."""

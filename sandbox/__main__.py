@@ -1,10 +1,13 @@
 """`python -m sandbox --host 127.0.0.1 --port 9100`: serve the doubles until told to stop.
 
 Port 0 takes a free one; the line on standard output says which, once calls can be made.
+`--stripe-webhooks URL` opens the account of STRIPE_SECRET_KEY, whose events go there, signed with
+STRIPE_WEBHOOK_SECRET.
 """
 
 import argparse
 import contextlib
+import os
 import socket
 import sys
 
@@ -12,6 +15,8 @@ import uvicorn
 
 from sandbox.app import Sandbox
 from sandbox.connection import SandboxProtocol
+from sandbox.stripe import open_account
+from sandbox.stripe_webhooks import Plan
 
 BACKLOG = 4096
 KEEP_ALIVE_S = 75
@@ -24,7 +29,11 @@ def main() -> int:
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=9100)
+    parser.add_argument("--stripe-webhooks", metavar="URL")
     options = parser.parse_args()
+    if options.stripe_webhooks:
+        plan = Plan(url=options.stripe_webhooks, secret=os.environ["STRIPE_WEBHOOK_SECRET"])
+        open_account(os.environ["STRIPE_SECRET_KEY"], webhooks=plan)
     try:
         listener = _listen(options.host, options.port)
     except OSError as error:

@@ -2,7 +2,7 @@
 
 Source: Stripe's OpenAPI document 2023-08-16; `stripe` 16.1.0 for Python. Each secret key has an
 account of its own, so that tests do not see each other. Under `/_control` it is told what payers,
-their banks and the network do; README.md lists it.
+their banks and the network do; README.md lists it. Payers may do it themselves on stripe_pages.py.
 Left out: prices and products of their own, subscriptions, taxes, Connect, payouts, search.
 """
 
@@ -17,6 +17,7 @@ from sandbox.messages import Headers, Json, Reply, Request
 from sandbox.stripe_account import Account
 from sandbox.stripe_form import JSON, StripeError, decoded, number
 from sandbox.stripe_objects import API_VERSION, new_id
+from sandbox.stripe_pages import page
 from sandbox.stripe_webhooks import Plan
 
 _ACCOUNTS: dict[str, Account] = {}
@@ -40,14 +41,25 @@ _KINDS = {
 }
 
 
+def open_account(secret_key: str, *, webhooks: Plan) -> None:
+    """Open an account that sends its events from the start, as that of a demo does."""
+    account = Account(live=secret_key.startswith("sk_live_"), adopts=True)
+    account.webhooks.plan = webhooks
+    _ACCOUNTS[secret_key] = account
+
+
 def answer(request: Request) -> Reply:
     """Answer one request as api.stripe.com would."""
+    shown = page(_ACCOUNTS.values(), request)
+    if shown is not None:
+        return shown
     headers: Headers = [
         (b"request-id", f"req_{request.number:014d}".encode()),
         (b"stripe-version", request.header(b"stripe-version").encode() or API_VERSION.encode()),
     ]
     try:
         account = _account_of(request)
+        account.pages = f"http://{request.header(b'host')}/stripe"
         if request.path.startswith("/_control/"):
             return _control(account, request)
         if account.outage:

@@ -27,8 +27,12 @@ _INTENT_FIELDS = (
 class Account:
     """What belongs to one secret key."""
 
-    def __init__(self, *, live: bool) -> None:
+    def __init__(self, *, live: bool, adopts: bool = False) -> None:
         self.live = live
+        self.adopts = adopts
+        """Whether a customer from before the double was started is taken as known."""
+        self.pages = ""
+        """Where payers see the double's own pages; each request tells."""
         self.objects: dict[str, Json] = {}
         self.events: list[Json] = []
         self.answers: dict[str, tuple[str, int, bytes]] = {}
@@ -41,6 +45,9 @@ class Account:
 
     def get(self, kind: str, object_id: str) -> Json:
         """Find an object. Raises: StripeError."""
+        if self.adopts and kind == "customer" and object_id.startswith("cus_"):
+            known = objects.customer({}, live=self.live) | {"id": object_id}
+            return self.objects.setdefault(object_id, known)
         found = self.objects.get(object_id)
         if found is None or found["object"] != kind:
             message = f"No such {kind}: '{object_id}'"
@@ -65,7 +72,11 @@ class Account:
             currency = required(price, "currency")
             amount += (number(price, "unit_amount") or 0) * (number(item, "quantity") or 1)
         required(fields, "success_url")
-        made = self._keep(objects.session(fields, amount=amount, currency=currency, live=self.live))
+        made = self._keep(
+            objects.session(
+                fields, amount=amount, currency=currency, live=self.live, pages=self.pages
+            )
+        )
         self._plans[made["id"]] = fields
         return made
 
@@ -113,14 +124,16 @@ class Account:
         check_known(fields, ("customer", "return_url"))
         customer = self.get("customer", required(fields, "customer"))
         made = objects.new_id("bps")
-        return {
-            "id": made,
-            "object": "billing_portal.session",
-            "customer": customer["id"],
-            "livemode": self.live,
-            "return_url": fields.get("return_url"),
-            "url": f"https://billing.stripe.com/p/session/{made}",
-        }
+        return self._keep(
+            {
+                "id": made,
+                "object": "billing_portal.session",
+                "customer": customer["id"],
+                "livemode": self.live,
+                "return_url": fields.get("return_url"),
+                "url": f"{self.pages}/portal/{made}",
+            }
+        )
 
     def pay(self, session_id: str, card: str = "") -> Json:
         """Do what a payer does at Stripe's page. Returns: the session, paid or still open."""
@@ -142,7 +155,7 @@ class Account:
         creation = plan.get("invoice_creation") or {}
         if flag(creation, "enabled"):
             metadata = (creation.get("invoice_data") or {}).get("metadata") or {}
-            invoice = self._keep(objects.invoice(session, metadata))
+            invoice = self._keep(objects.invoice(session, metadata, pages=self.pages))
             session["invoice"] = invoice["id"]
             self._tell("invoice.paid", invoice)
         self._tell("checkout.session.completed", session)
@@ -169,6 +182,10 @@ class Account:
         kind = "charge.dispute.closed" if over else "charge.dispute.updated"
         if found["object"] == "refund":
             kind = "refund.failed" if status == "failed" else "refund.updated"
+            if status in ("failed", "canceled"):
+                charge = self.objects[found["charge"]]
+                charge["amount_refunded"] -= found["amount"]
+                charge["refunded"] = False
         self._tell(kind, found)
         return found
 
@@ -193,7 +210,7 @@ class Account:
             self._tell("payment_intent.payment_failed", intent)
             raise StripeError("Your card was declined.", status=402, code=code)
         intent.update(status="succeeded", amount_received=intent["amount"])
-        charge = self._keep(objects.charge(intent))
+        charge = self._keep(objects.charge(intent, pages=self.pages))
         intent["latest_charge"] = charge["id"]
         self._tell("charge.succeeded", charge)
         self._tell("payment_intent.succeeded", intent)

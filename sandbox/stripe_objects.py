@@ -33,8 +33,8 @@ def customer(fields: Json, *, live: bool) -> Json:
     }
 
 
-def session(fields: Json, *, amount: int, currency: str, live: bool) -> Json:
-    """Make a checkout session that nobody has paid."""
+def session(fields: Json, *, amount: int, currency: str, live: bool, pages: str) -> Json:
+    """Make a checkout session that nobody has paid; `pages` is where the double has its own."""
     now = int(time.time())
     session_id = new_id("cs_live" if live else "cs_test")
     return {
@@ -61,7 +61,7 @@ def session(fields: Json, *, amount: int, currency: str, live: bool) -> Json:
         "shipping_options": [],
         "status": "open",
         "success_url": fields.get("success_url"),
-        "url": f"https://checkout.stripe.com/c/pay/{session_id}",
+        "url": f"{pages}/pay/{session_id}",
     }
 
 
@@ -93,7 +93,7 @@ def intent(fields: Json, *, amount: int, live: bool) -> Json:
     }
 
 
-def charge(paid: Json) -> Json:
+def charge(paid: Json, *, pages: str) -> Json:
     """Make the charge of a payment intent that was paid."""
     charge_id = new_id("ch")
     return {
@@ -114,7 +114,7 @@ def charge(paid: Json) -> Json:
         "paid": True,
         "payment_intent": paid["id"],
         "payment_method": paid["payment_method"],
-        "receipt_url": f"https://pay.stripe.com/receipts/{charge_id}",
+        "receipt_url": f"{pages}/receipts/{charge_id}",
         "refunded": False,
         "status": "succeeded",
     }
@@ -162,10 +162,10 @@ def dispute(of: Json, *, amount: int, reason: str, status: str) -> Json:
     }
 
 
-def invoice(of: Json, metadata: Json) -> Json:
+def invoice(of: Json, metadata: Json, *, pages: str) -> Json:
     """Make the paid invoice of a session, as far as webhooks of ours read it."""
     invoice_id = new_id("in")
-    page = f"https://invoice.stripe.com/i/{invoice_id}"
+    page = f"{pages}/invoices/{invoice_id}"
     return {
         "id": invoice_id,
         "object": "invoice",

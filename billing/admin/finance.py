@@ -15,11 +15,14 @@ from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.handlers.asgi import ASGIRequest
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 
 from billing.finance.closing import ask_to_close, confirm_close
 from billing.finance.errors import InvoiceRefused
@@ -43,6 +46,11 @@ from studio.accounts.read_only_admin import ReadOnlyAdmin
 from studio.core.errors import GatewayError
 
 _CHUNK_BYTES = 65_536
+_MOST_LINES = 100
+_CLOSING = (
+    "One person asks, another confirms here. Then nothing is ever written into that month again:"
+    " what was wrong in it is corrected in a later one."
+)
 
 
 class OrderForm(forms.Form):
@@ -100,18 +108,36 @@ class InvoiceForm(forms.Form):
 class MonthCloseAdmin(ReadOnlyAdmin):
     """Months that are closed or about to be, and the way to all reports."""
 
-    list_display = ("month", "requested_by", "requested_at", "state")
+    list_display = ("name", "requested_by", "requested_at", "state")
     list_select_related = ("requested_by",)
     ordering = ("-month",)
+    readonly_fields = ("state",)
     change_list_template = "admin/billing/monthclose/list.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[MonthClose]:
+        """Read along who closed it."""
+        closed = ClosedMonth.objects.filter(month=OuterRef("month"))
+        asked: QuerySet[MonthClose] = super().get_queryset(request)
+        return asked.annotate(
+            closed_by=Subquery(closed.values("closed_by")[:1]),
+            confirmed_by=Subquery(closed.values("confirmed_by")[:1]),
+        )
+
+    @admin.display(description="month", ordering="month")
+    def name(self, close: MonthClose) -> str:
+        """Show the month without a day."""
+        return str(close)
 
     @admin.display(description="state")
     def state(self, close: MonthClose) -> str:
         """Say whether somebody has confirmed it."""
-        closed = ClosedMonth.objects.filter(month=close.month).first()
-        if closed is None:
+        closed_by, confirmed_by = (
+            getattr(close, "closed_by", None),
+            getattr(close, "confirmed_by", ""),
+        )
+        if closed_by is None:
             return "waits for another person"
-        return f"closed by {closed.closed_by} and {closed.confirmed_by}"
+        return f"closed by {closed_by} and {confirmed_by}"
 
     def get_urls(self) -> list[URLPattern]:
         """Add the pages."""
@@ -144,7 +170,8 @@ class MonthCloseAdmin(ReadOnlyAdmin):
                 return redirect("admin:billing_monthclose_changelist")
             except GatewayError as error:
                 form.add_error(None, error.message)
-        return self._page(request, "Close a month, for ever", form, button="Ask or confirm")
+        note: dict[str, object] = {"note": _CLOSING}
+        return self._page(request, "Close a month, for ever", form, note, button="Ask or confirm")
 
     def drift_view(self, request: HttpRequest) -> HttpResponse:
         """Show what providers billed in a month against what we recorded."""
@@ -192,7 +219,9 @@ class MonthCloseAdmin(ReadOnlyAdmin):
 class ProviderInvoiceAdmin(ReadOnlyAdmin):
     """What providers billed us, file by file."""
 
-    list_display = ("imported_at", "file_name", "line_count", "amount_ucr", "imported_by")
+    list_display = ("imported_at", "file_name", "line_count", "amount_usd", "imported_by")
+    readonly_fields = ("amount_usd", "lines")
+    exclude = ("amount_ucr",)
     list_select_related = ("imported_by",)
     ordering = ("-imported_at",)
     change_list_template = "admin/billing/providerinvoice/list.html"
@@ -201,6 +230,27 @@ class ProviderInvoiceAdmin(ReadOnlyAdmin):
         """Add the import's page."""
         view = self.admin_site.admin_view(self.import_view)
         return [path("import/", view, name="billing_finance_import"), *super().get_urls()]
+
+    @admin.display(description="amount, USD", ordering="amount_ucr")
+    def amount_usd(self, invoice: ProviderInvoice) -> str:
+        """Show dollars, as the provider bills them."""
+        return usd_text(invoice.amount_ucr)
+
+    @admin.display(description="lines")
+    def lines(self, invoice: ProviderInvoice) -> SafeString:
+        """Show the first lines of the file."""
+        first = invoice.lines.order_by("line_number")[:_MOST_LINES]
+        found = [
+            (
+                line.day,
+                line.provider,
+                line.model,
+                f"{line.quantity.normalize():f}",
+                usd_text(line.amount_ucr),
+            )
+            for line in first
+        ]
+        return format_html_join("", "<div>{} {} {}: {} for ${}</div>", found)
 
     def import_view(self, request: HttpRequest) -> HttpResponse:
         """Show the form, or import."""

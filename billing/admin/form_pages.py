@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import quote, unquote
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -28,13 +29,20 @@ class ReasonForm(forms.Form):
     """Why. `key` makes a form that is sent twice happen once."""
 
     key = forms.UUIDField(widget=forms.HiddenInput, initial=new_id)
-    reason = forms.CharField(max_length=200, help_text="Stays in the books for ever.")
+    reason = forms.CharField(
+        max_length=200, help_text="Stays in the books for ever; the customer reads it too."
+    )
+
+
+class SureForm(forms.Form):
+    """Nothing but the button."""
 
 
 class CreditsForm(ReasonForm):
     """How many credits, and why."""
 
     credits = forms.CharField(help_text="1 credit is $0.001; up to 6 decimal places.")
+    credits.widget.attrs.update(inputmode="decimal", autocomplete="off")
     field_order: tuple[str, ...] = ("key", "credits", "reason")
 
     def clean_credits(self) -> int:
@@ -49,31 +57,45 @@ class AdjustForm(CreditsForm):
     """How many credits of which kind, up or down, and why."""
 
     paid = forms.TypedChoiceField(
-        label="which credit",
+        label="Which credit",
         choices=[("given", "Given by us"), ("paid", "Paid for")],
         coerce=lambda choice: choice == "paid",
     )
     field_order = ("key", "credits", "paid", "reason")
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  Django's own signature
+        super().__init__(*args, **options)
+        self.fields["credits"].help_text += " A minus takes away."
+
+
+Facts = list[tuple[str, object]]
+"""What somebody should know before they ask: a word, and what there is of it."""
 
 
 def _always(row: Row) -> bool:
     return True
 
 
+def _no_facts(row: Row) -> Facts:
+    return []
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormPage:
     """One thing that may be asked for on a row's page.
 
-    `name` is the end of its address; `act` asks the service and says in one line what came of it.
+    `name` is the end of its address; `facts` are shown above the form; `act` asks the service and
+    says in one line what came of it.
     """
 
     name: str
     label: str
     permission: str
-    form: type[ReasonForm]
+    form: type[forms.Form]
     act: Callable[[User, Row, dict[str, Any]], str]
     offered: Callable[[Row], bool] = _always
     initial: Callable[[Row], dict[str, Any]] = lambda row: {}
+    facts: Callable[[Row], Facts] = _no_facts
 
 
 class FormPagesAdmin(SearchedByIdAdmin):
@@ -97,7 +119,7 @@ class FormPagesAdmin(SearchedByIdAdmin):
     def offers(self, row: Row) -> SafeString:
         """Link to what may be asked for."""
         links = [
-            (reverse(f"admin:{self._address_of(page)}", args=[row.pk]), page.label)
+            (reverse(f"admin:{self._address_of(page)}", args=[quote(row.pk)]), page.label)
             for page in self.form_pages
             if page.offered(row)
         ]
@@ -110,7 +132,7 @@ class FormPagesAdmin(SearchedByIdAdmin):
 
     def _view(self, page: FormPage) -> Callable[..., HttpResponse]:
         def view(request: HttpRequest, object_id: str) -> HttpResponse:
-            return self._answer(request, object_id, page)
+            return self._answer(request, unquote(object_id), page)
 
         return view
 
@@ -121,20 +143,24 @@ class FormPagesAdmin(SearchedByIdAdmin):
         row = self.get_object(request, object_id)
         if row is None or not page.offered(row):
             raise Http404
-        form = page.form(request.POST or None, initial=page.initial(row))
+        given = request.POST if request.method == "POST" else None
+        form = page.form(given, initial=page.initial(row))
         if request.method == "POST" and form.is_valid() and self._act(request, page, row, form):
-            return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", row.pk)
+            return redirect(
+                f"admin:{self.opts.app_label}_{self.opts.model_name}_change", quote(row.pk)
+            )
         context = {
             **self.admin_site.each_context(request),
             "title": f"{page.label}: {row}",
             "opts": self.opts,
             "form": form,
             "row": row,
+            "facts": page.facts(row),
             "button": page.label,
         }
         return TemplateResponse(request, "admin/billing/form_page.html", context)
 
-    def _act(self, request: HttpRequest, page: FormPage, row: Row, form: ReasonForm) -> bool:
+    def _act(self, request: HttpRequest, page: FormPage, row: Row, form: forms.Form) -> bool:
         assert isinstance(request.user, User)
         try:
             text = page.act(request.user, row, form.cleaned_data)

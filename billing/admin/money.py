@@ -7,120 +7,57 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from billing import freezing, money_requests
-from billing.admin.form_pages import AdjustForm, CreditsForm, FormPage, FormPagesAdmin, ReasonForm
-from billing.models.ledger import Entry, Freeze, Wallet
+from billing import money_requests
+from billing.admin.asking import FREEZE_PAGES
+from billing.admin.form_pages import Facts, FormPage, FormPagesAdmin, SureForm
+from billing.models.ledger import Freeze
 from billing.models.money import Dispute, MoneyRequest
-from billing.money_requests import Outcome
-from billing.queries import read_charge
+from studio.accounts.amounts import credits_cell, credits_column, id_column
+from studio.accounts.confirmed_action import confirmed
 from studio.accounts.read_only_admin import SearchedByIdAdmin, read_number, read_uuid
 from studio.core.errors import GatewayError
 from studio.core.money import credits_text
 
-_ADJUST = "billing.adjust_wallet"
-_REFUND = "billing.refund_call"
+_APPROVE = "billing.approve_money"
 
 
-def _grant(staff: User, wallet: Wallet, given: dict[str, Any]) -> str:
-    outcome = money_requests.grant_credit(
-        workspace_id=wallet.wallet_id,
-        amount_ucr=given["credits"],
-        reason=given["reason"],
-        staff=staff,
-        key=str(given["key"]),
-    )
-    return _told("Granted", outcome, given)
+def _asked(wanted: MoneyRequest) -> Facts:
+    return [
+        ("What", wanted.get_kind_display()),
+        ("Credits", credits_cell(wanted.amount_ucr)),
+        ("Workspace", wanted.workspace),
+        ("Reason", wanted.reason),
+        ("Asked for by", f"{wanted.requested_by}, {wanted.requested_at:%Y-%m-%d %H:%M} UTC"),
+    ]
 
 
-def _adjust(staff: User, wallet: Wallet, given: dict[str, Any]) -> str:
-    outcome = money_requests.adjust_credit(
-        workspace_id=wallet.wallet_id,
-        amount_ucr=given["credits"],
-        paid=given["paid"],
-        reason=given["reason"],
-        staff=staff,
-        key=str(given["key"]),
-    )
-    return _told("Adjusted by", outcome, given)
+def _is_waiting(wanted: MoneyRequest) -> bool:
+    return wanted.state == MoneyRequest.State.WAITING
 
 
-def _refund(staff: User, entry: Entry, given: dict[str, Any]) -> str:
-    outcome = money_requests.refund_call(
-        workspace_id=entry.wallet_id,
-        call_id=entry.call_id,
-        amount_ucr=given["credits"],
-        reason=given["reason"],
-        staff=staff,
-        key=str(given["key"]),
-    )
-    return _told("Refunded", outcome, given)
+def _approve(staff: User, wanted: MoneyRequest, given: dict[str, Any]) -> str:
+    money_requests.approve(request_id=wanted.pk, staff=staff)
+    return "Approved and done"
 
 
-def _freeze(staff: User, wallet: Wallet, given: dict[str, Any]) -> str:
-    freeze = freezing.freeze_wallet(
-        workspace_id=wallet.wallet_id,
-        reason=given["reason"],
-        staff=staff,
-        key=str(given["key"]),
-    )
-    return f"{'Frozen before' if freeze.repeated else 'Frozen'}: {given['reason']}"
-
-
-def _lift(staff: User, freeze: Freeze, given: dict[str, Any]) -> str:
-    lifted = freezing.unfreeze_wallet(
-        workspace_id=freeze.wallet_id,
-        freeze_id=freeze.freeze_id,
-        reason=given["reason"],
-        staff=staff,
-    )
-    still = "; the wallet stays frozen for another reason" if lifted.still_frozen else ""
-    return f"{'Lifted before' if lifted.repeated else 'Lifted'}: {given['reason']}{still}"
-
-
-def _told(done: str, outcome: Outcome, given: dict[str, Any]) -> str:
-    text = f"{credits_text(given['credits'])} credits: {given['reason']}"
-    if outcome.state == MoneyRequest.State.WAITING:
-        return f"Waits for another person's approval: {text}"
-    return f"{done}{' before:' if outcome.repeated else ''} {text}"
-
-
-def _charge_left(entry: Entry) -> dict[str, Any]:
-    charge = read_charge(workspace_id=entry.wallet_id, call_id=entry.call_id)
-    return {"credits": credits_text(charge.refundable_ucr if charge else 0)}
-
-
-WALLET_PAGES = (
-    FormPage(name="grant", label="Grant", permission=_ADJUST, form=CreditsForm, act=_grant),
-    FormPage(name="adjust", label="Adjust", permission=_ADJUST, form=AdjustForm, act=_adjust),
-    FormPage(name="freeze", label="Freeze", permission=_ADJUST, form=ReasonForm, act=_freeze),
-)
-ENTRY_PAGES = (
-    FormPage(
-        name="refund",
-        label="Refund this call",
-        permission=_REFUND,
-        form=CreditsForm,
-        act=_refund,
-        offered=lambda entry: entry.kind == Entry.Kind.USAGE,
-        initial=_charge_left,
-    ),
-)
+def _reject(staff: User, wanted: MoneyRequest, given: dict[str, Any]) -> str:
+    money_requests.reject(request_id=wanted.pk, staff=staff)
+    return "Rejected: nothing was moved"
 
 
 @admin.register(MoneyRequest)
-class MoneyRequestAdmin(SearchedByIdAdmin):
+class MoneyRequestAdmin(FormPagesAdmin):
     """What was asked for, by whom and why; waiting ones are approved or rejected here."""
 
     list_display = (
         "requested_at",
         "kind",
         "workspace",
-        "amount_ucr",
+        credits_column("amount_ucr"),
         "reason",
         "requested_by",
         "state",
-        "approved_by",
-        "rejected_by",
+        "decided_by",
     )
     list_filter = ("state", "kind")
     list_select_related = ("workspace", "requested_by", "approved_by", "rejected_by")
@@ -129,17 +66,57 @@ class MoneyRequestAdmin(SearchedByIdAdmin):
     uuid_field = "subject_id"
     search_help_text = "Workspace id, whole workspace name, or id of a call or top-up"
     actions = ("approve", "reject")
+    form_pages = (
+        FormPage(
+            name="approve",
+            label="Approve",
+            permission=_APPROVE,
+            form=SureForm,
+            act=_approve,
+            offered=_is_waiting,
+            facts=_asked,
+        ),
+        FormPage(
+            name="reject",
+            label="Reject",
+            permission=_APPROVE,
+            form=SureForm,
+            act=_reject,
+            offered=_is_waiting,
+            facts=_asked,
+        ),
+    )
 
     def has_approve_permission(self, request: HttpRequest) -> bool:
         """Whoever may approve money."""
-        return request.user.has_perm("billing.approve_money")
+        return request.user.has_perm(_APPROVE)
 
-    @admin.action(description="Approve: do it", permissions=["approve"])
+    def in_words(self, wanted: MoneyRequest) -> str:
+        """Say what is about to be decided."""
+        return (
+            f"{wanted.get_kind_display()}, {credits_text(wanted.amount_ucr)} credits, "
+            f"{wanted.workspace}: {wanted.reason} (asked for by {wanted.requested_by})"
+        )
+
+    @admin.display(description="decided by")
+    def decided_by(self, wanted: MoneyRequest) -> str:
+        """Show who approved or rejected it; nobody where one person was enough."""
+        return str(wanted.approved_by or wanted.rejected_by or "–")
+
+    @confirmed(
+        description="Approve",
+        consequence="The credit moves at once, and the books keep it for ever.",
+        permissions=["approve"],
+    )
     def approve(self, request: HttpRequest, queryset: QuerySet[MoneyRequest]) -> None:
         """Do what others asked for."""
         self._decide(request, queryset, approved=True)
 
-    @admin.action(description="Reject", permissions=["approve"])
+    @confirmed(
+        description="Reject",
+        consequence="Nothing moves. Whoever asked may ask again.",
+        permissions=["approve"],
+    )
     def reject(self, request: HttpRequest, queryset: QuerySet[MoneyRequest]) -> None:
         """Refuse it."""
         self._decide(request, queryset, approved=False)
@@ -150,13 +127,14 @@ class MoneyRequestAdmin(SearchedByIdAdmin):
         assert isinstance(request.user, User)
         decide = money_requests.approve if approved else money_requests.reject
         for wanted in queryset:
+            words = self.in_words(wanted)
             try:
                 outcome = decide(request_id=wanted.pk, staff=request.user)
             except GatewayError as error:
-                self.message_user(request, f"{wanted}: {error.message}", messages.ERROR)
+                self.message_user(request, f"{error.message}: {words}", messages.ERROR)
                 continue
             self.log_change(request, wanted, outcome.state.capitalize())
-            self.message_user(request, f"{wanted}: {outcome.state}")
+            self.message_user(request, f"{outcome.state.capitalize()}: {words}")
 
 
 @admin.register(Freeze)
@@ -169,16 +147,7 @@ class FreezeAdmin(FormPagesAdmin):
     workspace_field = "wallet_id"
     uuid_field = "freeze_id"
     search_help_text = "Workspace id, whole workspace name, or id of a freeze"
-    form_pages = (
-        FormPage(
-            name="lift",
-            label="Lift",
-            permission=_ADJUST,
-            form=ReasonForm,
-            act=_lift,
-            offered=lambda freeze: freeze.lifted_at is None,
-        ),
-    )
+    form_pages = FREEZE_PAGES
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
@@ -195,10 +164,19 @@ class FreezeAdmin(FormPagesAdmin):
 class DisputeAdmin(SearchedByIdAdmin):
     """Disputed payments. The payment provider opens and closes them."""
 
-    list_display = ("opened_at", "reference", "workspace", "amount_ucr", "reason", "state")
+    list_display = (
+        "opened_at",
+        id_column("reference"),
+        "workspace",
+        credits_column("amount_ucr"),
+        "reason",
+        "state",
+        "closed_at",
+    )
     list_filter = ("state",)
     list_select_related = ("workspace",)
     ordering = ("-opened_at",)
     workspace_field = "workspace_id"
     uuid_field = "top_up_id"
-    search_help_text = "Workspace id, whole workspace name, or id of a top-up"
+    text_fields = ("reference",)
+    search_help_text = "Workspace id, whole workspace name, id of a top-up, or dp_…"

@@ -7,13 +7,15 @@ from django.contrib import admin, messages
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from billing.admin.margins import BelowCostFilter, losing, margin_bp, paying_tiers
 from billing.models.prices import Price, PriceBook
 from billing.price_books import change_price, hand_back
 from billing.price_file import check_price, ucr_to_usd, usd_to_ucr
 from billing.pricing import PriceRow, read_rows
+from studio.accounts.amounts import percent_cell
 from studio.accounts.read_only_admin import ReadOnlyAdmin
 
 _KEY_FIELDS = ("provider", "model", "operation", "meter", "options")
@@ -67,17 +69,17 @@ class PriceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     form = PriceForm
     list_display = (
         "model",
+        "provider",
+        "operation",
         "meter",
         "option_text",
         "list_usd",
         "cost_usd",
-        "per",
-        "provider",
-        "operation",
-        "as_of",
+        "units",
         "edited_by_staff",
     )
-    list_filter = ("provider", "operation", "edited_by_staff")
+    list_filter = (BelowCostFilter, "provider", "operation", "edited_by_staff")
+    list_per_page = 200
     search_fields = ("model", "provider")
     ordering = ("operation", "provider", "model", "options", "meter")
     actions = ("hand_back_to_file",)
@@ -89,12 +91,29 @@ class PriceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Price | None = None) -> list[str]:
         """Fix what a price is for once it exists."""
-        return [*_FIXED_FIELDS, "edited_by_staff", "history"] if obj else []
+        return [*_FIXED_FIELDS, "edited_by_staff", "margins", "history"] if obj else []
 
     def get_fields(self, request: HttpRequest, obj: Price | None = None) -> Any:  # noqa: ANN401
         """Show the history under the price."""
         typed = [*_FIXED_FIELDS, "list_usd", "cost_usd", "source", "as_of"]
-        return [*typed, "edited_by_staff", "history"] if obj else typed
+        return [*typed, "edited_by_staff", "margins", "history"] if obj else typed
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """Put the worst margin beside the amounts, by the tiers as they are now."""
+        tiers = paying_tiers()
+
+        def worst(price: Price) -> SafeString:
+            lost = [tier.tier for tier in losing(price, tiers)]
+            shown = percent_cell(margin_bp(price, tiers[0].markup_bp)) if tiers else SafeString("")
+            if not lost:
+                return shown
+            return format_html(
+                '<span class="bad">{}, below cost: {}</span>', shown, ", ".join(lost)
+            )
+
+        vars(worst).update(short_description="least margin")
+        columns: list[Any] = list(self.list_display)
+        return [*columns[:7], worst, *columns[7:]]
 
     def has_delete_permission(self, request: HttpRequest, obj: Price | None = None) -> bool:
         """Refuse: a model is taken out of service in the catalogue."""
@@ -104,6 +123,9 @@ class PriceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Make the next version of the book through the service."""
         row = form.row()
         version = change_price(row, actor=request.user.get_username())
+        lost = [tier.tier for tier in losing(row, paying_tiers())]
+        if lost:
+            messages.warning(request, f"This price is below cost on {', '.join(lost)}.")
         key = {name: getattr(row, name) for name in _KEY_FIELDS}
         obj.pk = Price.objects.only("pk").get(book=version, **key).pk
 
@@ -138,10 +160,25 @@ class PriceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Show dollars."""
         return ucr_to_usd(price.cost_ucr)
 
+    @admin.display(description="per", ordering="per")
+    def units(self, price: Price) -> str:
+        """Show for how many units the amounts are."""
+        return f"{price.per:,}"
+
     @admin.display(description="options")
     def option_text(self, price: Price) -> str:
         """Show the options without their braces."""
         return _text(price.options)
+
+    @admin.display(description="margin by tier")
+    def margins(self, price: Price) -> SafeString:
+        """Show what is left on each tier that pays by credits."""
+        lines = [
+            ("bad" if bp < 0 else "", tier.tier, percent_cell(bp))
+            for tier in paying_tiers()
+            for bp in [margin_bp(price, tier.markup_bp)]
+        ]
+        return format_html_join("", '<div class="{}">{}: {}</div>', lines)
 
     @admin.display(description="history")
     def history(self, price: Price) -> SafeString:

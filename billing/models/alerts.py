@@ -43,6 +43,8 @@ class OutboxMessage(models.Model):
 
     `id` is the webhook's id too: a receiver that gets it twice knows it by that. `target` is an
     address of the one or the other; `sealed_secret` signs a webhook, sealed for this message.
+    `source_id` is on whose behalf it leaves, for whoever keeps a list of such; after `give_up_at`
+    it is not tried again, though its schedule goes on.
     """
 
     class Channel(models.TextChoices):
@@ -66,9 +68,11 @@ class OutboxMessage(models.Model):
     subject = models.TextField(blank=True)
     body = models.TextField()
     sealed_secret = models.BinaryField(null=True, editable=False)
+    source_id = models.UUIDField(null=True, editable=False)
     state = models.TextField(choices=State, default=State.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
     next_at = models.DateTimeField(db_default=Now())
+    give_up_at = models.DateTimeField(null=True)
     last_error = models.TextField(blank=True)
     created_at = models.DateTimeField(db_default=Now())
     delivered_at = models.DateTimeField(null=True)
@@ -78,6 +82,21 @@ class OutboxMessage(models.Model):
         indexes = [
             models.Index(fields=["next_at"], condition=Q(state="pending"), name="outbox_due"),
             models.Index(fields=["created_at"], name="outbox_by_age"),
+            models.Index(
+                fields=["source_id", "-id"],
+                condition=Q(source_id__isnull=False),
+                name="outbox_by_source",
+            ),
+            models.Index(
+                fields=["source_id", "created_at"],
+                condition=Q(source_id__isnull=False, state="failed"),
+                name="outbox_given_up",
+            ),
+            models.Index(
+                fields=["source_id", "delivered_at"],
+                condition=Q(source_id__isnull=False, state="delivered"),
+                name="outbox_arrived",
+            ),
         ]
         constraints = [
             models.CheckConstraint(

@@ -62,6 +62,7 @@ class MoneyRequest(models.Model):
         permissions = [
             ("refund_call", "Can refund calls"),
             ("approve_money", "Can approve and reject money requests"),
+            ("pay_out_top_up", "Can pay out top-ups"),
         ]
         indexes = [
             models.Index(fields=["-requested_at"], name="moneyrequest_newest"),

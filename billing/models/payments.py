@@ -122,6 +122,7 @@ class Payment(models.Model):
         default_permissions = ("view",)
         indexes = [models.Index(fields=["-seen_at"], name="payment_newest")]
         constraints = [
+            models.UniqueConstraint(fields=["top_up_id"], name="payment_once_per_top_up"),
             models.CheckConstraint(
                 name="payment_is_credited_whole",
                 condition=Q(
@@ -136,7 +137,7 @@ class Payment(models.Model):
                     amount_cents__gt=0,
                     top_up_id__isnull=False,
                 ),
-            )
+            ),
         ]
 
     def __str__(self) -> str:
@@ -184,6 +185,12 @@ class Reversal(models.Model):
     status = models.TextField(help_text="Stripe's newest word.")
     reason = models.TextField(blank=True)
     state = models.TextField(choices=State, default=State.WAITING)
+    taken_ucr = models.BigIntegerField(
+        default=0, db_default=0, help_text="The credit that it took itself."
+    )
+    covered_ucr = models.BigIntegerField(
+        default=0, db_default=0, help_text="The credit that payouts of ours had taken before it."
+    )
     seen_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -194,7 +201,8 @@ class Reversal(models.Model):
                 name="reversal_is_well_formed",
                 condition=Q(amount_cents__gt=0)
                 & Q(kind__in=["refund", "dispute"])
-                & Q(state__in=["waiting", "taken", "returned", "quarantined"]),
+                & Q(state__in=["waiting", "taken", "returned", "quarantined"])
+                & Q(taken_ucr__gte=0, covered_ucr__gte=0),
             )
         ]
 

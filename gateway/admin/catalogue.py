@@ -79,8 +79,7 @@ class CatalogueModelAdmin(CatalogueRowAdmin):
         "operation",
         "context_tokens",
         "max_output_tokens",
-        "sunset_on",
-        "successor",
+        "ends",
         "enabled",
         "edited_by_staff",
     )
@@ -88,6 +87,11 @@ class CatalogueModelAdmin(CatalogueRowAdmin):
     list_select_related = ("successor",)
     search_fields = ("name", "provider")
     ordering = ("operation", "provider", "name")
+
+    @admin.display(description="ends", ordering="sunset_on")
+    def ends(self, model: CatalogueModel) -> str:
+        """Show when the model ends and what follows."""
+        return f"{model.sunset_on}, then {model.successor}" if model.sunset_on else ""
 
 
 @admin.register(KindRoute)

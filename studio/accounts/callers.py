@@ -41,6 +41,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     window_s: int
     concurrency_limit: int
     default_max_tokens: int
+    asset_url_life_s: int = 86_400
     limiter_key: str
     app_key_id: int | None = None
     issuer_id: int | None = None
@@ -108,6 +109,7 @@ def caller_of_app_key(key: "AppKey") -> Caller:
         window_s=tier.window_s,
         concurrency_limit=concurrency,
         default_max_tokens=tier.default_max_tokens,
+        asset_url_life_s=tier.asset_url_life_s,
         limiter_key=f"publishable:{key.pk}" if publishable else _key_limiter(key.pk),
         app_key_id=key.pk,
         publishable=publishable,
@@ -137,6 +139,7 @@ def caller_of_session(session: "Session", *, ends_at: dt.datetime) -> Caller:
         window_s=tier.window_s,
         concurrency_limit=tier.concurrency_limit,
         default_max_tokens=tier.default_max_tokens,
+        asset_url_life_s=tier.asset_url_life_s,
         limiter_key=_user_limiter(session.workspace_id, session.issuer_id, session.subject)
         if key is None
         else _key_limiter(key.pk),
@@ -169,6 +172,7 @@ def caller_of_jwt(claims: "Claims", *, workspace: "Workspace", issuer_id: int | 
         window_s=tier.window_s,
         concurrency_limit=tier.concurrency_limit,
         default_max_tokens=tier.default_max_tokens,
+        asset_url_life_s=tier.asset_url_life_s,
         limiter_key=_user_limiter(workspace.pk, issuer_id, claims.sub),
         issuer_id=issuer_id,
         scopes=DEFAULT_SCOPES if claims.scope is None else claims.scopes,

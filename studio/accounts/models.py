@@ -15,6 +15,7 @@ from studio.accounts.scopes import ALL_SCOPES, CLIENT_SCOPES
 
 DEFAULT_TIER = "free"
 _MOST_MARKUP_BP = 1_000_000
+_LONGEST_URL_LIFE_S = 30 * 86_400
 
 _ORIGIN = RegexValidator(
     r"\Ahttps?://[a-z0-9.-]+(:[0-9]{1,5})?\Z",
@@ -46,6 +47,13 @@ class Tier(models.Model):
         validators=[MinValueValidator(1)],
         help_text="Longest answer that is held for when a request names no limit.",
     )
+    asset_url_life_s = models.PositiveIntegerField(
+        "life of a file's address (seconds)",
+        default=86_400,
+        db_default=86_400,
+        validators=[MinValueValidator(60), MaxValueValidator(_LONGEST_URL_LIFE_S)],
+        help_text="How long the address of a generated file works; 86400 is a day.",
+    )
 
     class Meta:
         ordering = ["slug"]
@@ -58,6 +66,8 @@ class Tier(models.Model):
                     window_s__gte=1,
                     concurrency_limit__gte=1,
                     default_max_tokens__gte=1,
+                    asset_url_life_s__gte=60,
+                    asset_url_life_s__lte=_LONGEST_URL_LIFE_S,
                 ),
             )
         ]

@@ -4,15 +4,18 @@ that indexes can answer.
 Here and not in core, which knows no models: the search finds a workspace by its name.
 """
 
-from typing import Any, cast
+from functools import reduce
+from operator import or_
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
+from studio.accounts.amounts import shown
 from studio.accounts.models import Workspace
 
 _MOST_COUNTED = 10_000
@@ -35,6 +38,11 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     show_full_result_count = False
     paginator = BoundedPaginator
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ANN401  Django's own
+        """Show amounts in the units that people read."""
+        names = super().get_fields(request, obj)
+        return [shown(name) if isinstance(name, str) else name for name in names]
+
     def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         """Nobody."""
         return False
@@ -49,13 +57,16 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 class SearchedByIdAdmin(ReadOnlyAdmin):
-    """A big table, searched by equality alone: a workspace by id or whole name, a row by uuid.
+    """A big table, searched by equality alone: a workspace by id or whole name, a row by uuid, or
+    by a text such as another system's id.
 
-    `workspace_field` and `uuid_field` name the indexed columns; an empty one finds nothing.
+    `workspace_field`, `uuid_field` and `text_fields` name the indexed columns; an empty one finds
+    nothing.
     """
 
     workspace_field = ""
     uuid_field = ""
+    text_fields: ClassVar[tuple[str, ...]] = ()
     # Only makes Django show the box: the search itself is get_search_results.
     search_fields = ("pk",)
 
@@ -67,11 +78,14 @@ class SearchedByIdAdmin(ReadOnlyAdmin):
         if not term:
             return queryset, False
         number, uuid = read_number(term), read_uuid(term)
+        wanted: list[Q] = []
         if number is None and uuid is not None:
-            field, values = self.uuid_field, [uuid]
-        else:
-            field, values = self.workspace_field, _workspaces(number, term)
-        return (queryset.filter(**{f"{field}__in": values}) if field else queryset.none()), False
+            wanted += [Q(**{self.uuid_field: uuid})] if self.uuid_field else []
+        elif self.workspace_field:
+            wanted.append(Q(**{f"{self.workspace_field}__in": _workspaces(number, term)}))
+        if number is None and uuid is None:
+            wanted += [Q(**{field: term}) for field in self.text_fields]
+        return (queryset.filter(reduce(or_, wanted)) if wanted else queryset.none()), False
 
 
 def read_number(text: str) -> int | None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 
 from studio.supervisor.bootstrap import BASE_DIR
 from studio.supervisor.places import CannotStart
@@ -15,6 +16,8 @@ from studio.supervisor.surroundings import configured
 from studio.supervisor.surroundings import owner_environment as owner_environment  # the bench's too
 
 _SECRETS_OF_THE_PRODUCT = ("SECRET_KEY", "APP_KEY_PEPPERS", "VAULT_SECRET", "APP_JWT_SECRET")
+MEDIA_THREADS = "48"
+"""More than JOB_LONG_CALLS, so that some are always left for short work."""
 _OFF = {"0", "false", "off", "no", "n", "f", ""}
 
 
@@ -40,8 +43,11 @@ class Plan:
         return f"http://{name}:{self.port}"
 
     def sandbox(self, port: int) -> ChildSpec:
-        """The doubles of the upstreams."""
-        return self._python("sandbox", "-m", "sandbox", "--host", "127.0.0.1", "--port", str(port))
+        """The doubles of the upstreams; of Stripe too, if it stands in for it."""
+        options = ["--host", "127.0.0.1", "--port", str(port)]
+        if self.environment.get("STRIPE_API_BASE") == stripe_double(port):
+            options += ["--stripe-webhooks", f"{self.base_url}/v1/stripe/webhook"]
+        return self._python("sandbox", "-m", "sandbox", *options)
 
     def web(self) -> ChildSpec:
         """The web process; it answers what is under way before it ends."""
@@ -60,6 +66,14 @@ class Plan:
         options = ["--concurrency", "2", *self._log_level()]
         options += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         return self._python("worker", "-m", "celery", "-A", "studio.celery", "worker", *options)
+
+    def media_worker(self) -> ChildSpec:
+        """The Celery worker that makes images and music: its threads wait for providers."""
+        options = ["--queues", "media", "--pool", "threads", "--concurrency", MEDIA_THREADS]
+        options += ["--hostname", "media@%h", *self._log_level()]
+        options += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+        command = ["-m", "celery", "-A", "studio.celery", "worker", *options]
+        return self._python("media-worker", *command)
 
     def beat(self) -> ChildSpec:
         """The clock that rings for the sweeps."""
@@ -102,9 +116,28 @@ def product_environment(
     return complete
 
 
+def stripe_double(sandbox_port: int) -> str:
+    """Give the address of the sandbox's Stripe."""
+    return f"http://127.0.0.1:{sandbox_port}/stripe"
+
+
+def sandbox_payments(environment: Mapping[str, str], sandbox_port: int) -> dict[str, str]:
+    """Let the sandbox's Stripe stand in while developing; nothing if Stripe is set up.
+
+    The secrets are new at each start: whoever knew one could sign credit into being.
+    """
+    if configured(environment, "STRIPE_SECRET_KEY") or not _develops(environment):
+        return {}
+    return {
+        "STRIPE_SECRET_KEY": f"sk_test_sandbox_{token_hex(16)}",
+        "STRIPE_WEBHOOK_SECRET": f"whsec_sandbox_{token_hex(16)}",
+        "STRIPE_API_BASE": stripe_double(sandbox_port),
+    }
+
+
 def check_embedded_allowed(environment: Mapping[str, str]) -> None:
     """Raises: CannotStart where embedded servers would stand in for production's."""
-    debug = environment.get("DEBUG", "1").strip().lower() not in _OFF
+    debug = _develops(environment)
     if not debug and environment.get("STUDIO_EMBEDDED") != "1":
         raise CannotStart(
             "DEBUG is off, and embedded servers are for development. "
@@ -120,3 +153,18 @@ def who_answers(environment: Mapping[str, str]) -> str:
     if base_url:
         return f"{base_url} (OPENAI_API_KEY and OPENAI_BASE_URL are set)"
     return "OpenAI itself (OPENAI_API_KEY is set)"
+
+
+def who_is_paid(environment: Mapping[str, str]) -> str:
+    """Say in one line where credit is bought."""
+    if not configured(environment, "STRIPE_SECRET_KEY"):
+        return "are off (STRIPE_SECRET_KEY is not set)"
+    base = environment.get("STRIPE_API_BASE")
+    if base and base == f"{environment.get('SANDBOX_URL')}/stripe":
+        return "go to the sandbox, no money moves (STRIPE_SECRET_KEY is not set)"
+    return f"go to {base or 'Stripe itself'} (STRIPE_SECRET_KEY is set)"
+
+
+def _develops(environment: Mapping[str, str]) -> bool:
+    """Say whether DEBUG is on, as `up` has it unless it is told otherwise."""
+    return environment.get("DEBUG", "1").strip().lower() not in _OFF

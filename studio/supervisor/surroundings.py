@@ -21,6 +21,9 @@ _SHARED = (
     "DATABASE_OWNER_URL",
     "REDIS_URL",
     "SANDBOX_URL",
+    "STRIPE_SECRET_KEY",
+    "STRIPE_WEBHOOK_SECRET",
+    "STRIPE_API_BASE",
 )
 """What a command must have in common with the processes of `up`, itself or as a file."""
 _OWN_SERVERS = {"bench", "torture"}

@@ -38,6 +38,7 @@ class Throwaway:
             "DATABASE_URL": self.postgres.url("studio_app", database),
             "DATABASE_OWNER_URL": self.postgres.url("studio_owner", database),
             "REDIS_URL": self.valkey.url(redis_number),
+            "ASSETS_DIR": str(self.directory / "assets"),
         }
         return product_environment(os.environ, self.secrets, addresses)
 

@@ -99,7 +99,11 @@ class Running:
 
     def stop(self) -> None:
         """Stop in order: callers first, then what they lean on."""
-        groups = [["beat", "web", "worker", "prepare"], ["sandbox", "valkey"], ["postgres"]]
+        groups = [
+            ["beat", "web", "worker", "media-worker", "prepare"],
+            ["sandbox", "valkey"],
+            ["postgres"],
+        ]
         for names in groups:
             members = [child for child in self.children if child.spec.name in names]
             stop(members, at_once=lambda: self.told_twice)
@@ -188,6 +192,7 @@ def _start_everything(running: Running, host: str, port: int) -> None:
     sandbox_port = 0 if os.environ.get("SANDBOX_URL") else free_port()
     if sandbox_port:
         addresses["SANDBOX_URL"] = f"http://127.0.0.1:{sandbox_port}"
+        addresses |= planning.sandbox_payments(os.environ, sandbox_port)
     environment = planning.product_environment(os.environ, secrets, addresses)
     plan = planning.Plan(data_dir=data_dir, host=host, port=port, environment=environment)
     if sandbox_port:
@@ -217,6 +222,7 @@ def _start_product(
         if child.spec.name == "sandbox":
             _wait_healthy(f"{plan.environment['SANDBOX_URL']}/health", child, "The sandbox")
     running.add(start(plan.worker()))
+    running.add(start(plan.media_worker()))
     running.add(start(plan.beat()))
     _announce(plan, key_file.read_text().strip(), admin_password)
 
@@ -346,6 +352,7 @@ Studio is running.
   Admin     {facts["admin_url"]}   {facts["admin_user"]} / {admin_password}
   Data      {plan.data_dir}   (logs in logs/)
 
+Payments {planning.who_is_paid(plan.environment)}.
 Chat is answered by {planning.who_answers(plan.environment)}. The first call:
 
   curl {facts["base_url"]}/v1/chat -H 'x-app-key: {app_key}' \\

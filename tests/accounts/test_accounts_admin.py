@@ -8,7 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from studio.accounts import queries, services
 from studio.accounts.credentials import read_credential
-from studio.accounts.models import AppKey, Issuer, Session, Workspace
+from studio.accounts.models import AppKey, Issuer, Session, Tier, Workspace
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 urlpatterns = [path("admin/", admin.site.urls)]
@@ -69,10 +69,12 @@ def test_no_page_shows_a_secret(
 
 
 def test_keys_are_revoked_by_the_action(admin_client: Client, app_key: services.IssuedKey) -> None:
-    admin_client.post(
-        "/admin/accounts/appkey/",
-        {"action": "revoke", "_selected_action": [str(app_key.app_key_id)]},
-    )
+    chosen = {"action": "revoke", "_selected_action": [str(app_key.app_key_id)]}
+    asked = admin_client.post("/admin/accounts/appkey/", chosen).content.decode()
+    assert "stop within five seconds, for ever" in asked
+    assert app_key.last_four in asked
+    assert AppKey.objects.get(pk=app_key.app_key_id).revoked_at is None
+    admin_client.post("/admin/accounts/appkey/", {**chosen, "confirmed": "yes"})
     assert AppKey.objects.get(pk=app_key.app_key_id).revoked_at is not None
 
 
@@ -80,9 +82,8 @@ def test_sessions_are_ended_by_the_action(
     admin_client: Client, session: services.OpenedSession
 ) -> None:
     row = Session.objects.get()
-    admin_client.post(
-        "/admin/accounts/session/", {"action": "revoke", "_selected_action": [str(row.pk)]}
-    )
+    chosen = {"action": "revoke", "confirmed": "yes", "_selected_action": [str(row.pk)]}
+    admin_client.post("/admin/accounts/session/", chosen)
     assert services.find_live_session(session.token) is None
 
 
@@ -93,7 +94,7 @@ def test_workspaces_are_frozen_and_closed_by_actions(
     for action in ("freeze", "close", "activate"):
         admin_client.post(
             "/admin/accounts/workspace/",
-            {"action": action, "_selected_action": [str(workspace.pk)]},
+            {"action": action, "confirmed": "yes", "_selected_action": [str(workspace.pk)]},
         )
         seen.append(Workspace.objects.get(pk=workspace.pk).status)
     assert seen == ["frozen", "closed", "active"]
@@ -115,11 +116,40 @@ def test_keys_scopes_and_caps_are_edited_and_checked(
     admin_client: Client, app_key: services.IssuedKey
 ) -> None:
     url = f"/admin/accounts/appkey/{app_key.app_key_id}/change/"
-    form = {"app_id": "shop", "scopes": "chat,models", "spend_cap_ucr": "7"}
+    form = {"app_id": "shop", "scopes": "chat,models", "spend_cap": "7.25"}
     admin_client.post(url, form)
-    admin_client.post(url, {**form, "scopes": "chat,fly", "spend_cap_ucr": "8"})
+    admin_client.post(url, {**form, "scopes": "chat,fly", "spend_cap": "8"})
+    for wrong in ("0", "-1", "seven", "0.0000001"):
+        assert "errorlist" in admin_client.post(url, {**form, "spend_cap": wrong}).content.decode()
     row = AppKey.objects.get(pk=app_key.app_key_id)
-    assert (row.scopes, row.spend_cap_ucr) == (["chat", "models"], 7)
+    assert (row.scopes, row.spend_cap_ucr) == (["chat", "models"], 7_250_000)
+    assert 'value="7.25"' in _text(admin_client, url)
+    admin_client.post(url, {**form, "spend_cap": ""})
+    assert AppKey.objects.get(pk=app_key.app_key_id).spend_cap_ucr is None
+
+
+def test_a_tier_s_limits_are_edited_its_slug_is_not_and_it_stays(admin_client: Client) -> None:
+    url = "/admin/accounts/tier/managed/change/"
+    form = {
+        "slug": "other",
+        "name": "Managed",
+        "markup_bp": "1500",
+        "request_limit": "700",
+        "window_s": "60",
+        "concurrency_limit": "70",
+        "default_max_tokens": "2048",
+        "asset_url_life_s": "3600",
+    }
+    admin_client.post(url, form)
+    assert (
+        "errorlist" in admin_client.post(url, {**form, "asset_url_life_s": "59"}).content.decode()
+    )
+    tier = Tier.objects.get(pk="managed")
+    assert (tier.markup_bp, tier.request_limit, tier.window_s) == (1500, 700, 60)
+    assert (tier.concurrency_limit, tier.asset_url_life_s) == (70, 3600)
+    assert not Tier.objects.filter(pk="other").exists()
+    deleted = admin_client.post("/admin/accounts/tier/managed/delete/", {"post": "yes"})
+    assert deleted.status_code == 403
 
 
 def test_issuer_with_a_key_that_does_not_fit_is_refused(

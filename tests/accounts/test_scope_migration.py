@@ -1,4 +1,4 @@
-"""Keys that were made before there were realtime sessions."""
+"""Keys that were made before there were realtime sessions, and before credit could be bought."""
 
 import os
 import subprocess
@@ -48,3 +48,32 @@ def test_a_key_that_does_all_that_clients_do_may_open_realtime_sessions_too(
         "narrowed": ["chat", "models"],
         "new": [*BEFORE, "realtime"],
     }
+
+
+def test_a_key_that_does_all_that_keys_did_may_buy_credit_too(fresh_database: Database) -> None:
+    default = [*BEFORE, "realtime", "credits:read", "analytics:read"]
+    scopes = {
+        "default": default,
+        "manager": [*default, "keys:manage"],
+        "narrowed": [scope for scope in default if scope != "analytics:read"],
+        "new": [*default, "billing"],
+    }
+    with django_on(fresh_database):
+        workspace = create_workspace(name="old")
+        keys = {
+            name: create_app_key(workspace_id=workspace.pk, scopes=wanted).app_key_id
+            for name, wanted in scopes.items()
+        }
+        client = create_app_key(workspace_id=workspace.pk, publishable=True).app_key_id
+    migrate(fresh_database, "0003")
+    migrate(fresh_database, "0004")
+    with django_on(fresh_database), connection.cursor() as cursor:
+        cursor.execute("SELECT id, scopes FROM accounts_appkey")
+        found = dict(cursor.fetchall())
+    assert {name: found[key] for name, key in keys.items()} == {
+        "default": [*default, "billing"],
+        "manager": [*default, "keys:manage", "billing"],
+        "narrowed": scopes["narrowed"],
+        "new": scopes["new"],
+    }
+    assert found[client] == [*BEFORE, "realtime"]

@@ -3,8 +3,10 @@
 import re
 
 import pytest
+from django.contrib.admin.utils import quote
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.urls import reverse
 
 from billing import disputes
 from billing.models import Entry, Freeze, MoneyRequest
@@ -49,7 +51,8 @@ def form(**fields: str) -> dict[str, str]:
 def test_a_call_is_refunded_on_the_page_of_its_usage_entry(customer: Customer) -> None:
     support = staff_client("support", "refund_call")
     page = usage_page(customer, LIMIT_UCR)
-    assert f'href="{page}/refund/"' in support.get(f"{page}/change/").content.decode()
+    link = reverse("admin:billing_entry_refund", args=[quote(page.rpartition("/")[2])])
+    assert f'href="{link}"' in support.get(f"{page}/change/").content.decode()
     filled_in = support.get(f"{page}/refund/").content.decode()
     assert f'value="{credits_text(LIMIT_UCR)}"' in filled_in
     sent = form(credits="2.5")
@@ -60,6 +63,28 @@ def test_a_call_is_refunded_on_the_page_of_its_usage_entry(customer: Customer) -
     too_much = support.post(f"{page}/refund/", form(credits="9999"))
     assert (too_much.status_code, b"errorlist" in too_much.content) == (200, True)
     assert customer.available_ucr == 9 * LIMIT_UCR + 2_500_000
+
+
+def test_a_top_up_is_paid_out_on_the_page_of_its_entry(customer: Customer) -> None:
+    clerk = staff_client("clerk", "pay_out_top_up")
+    support = staff_client("support", "refund_call", "adjust_wallet")
+    [top_up] = Entry.objects.filter(wallet_id=customer.id)
+    page = f"/admin/billing/entry/{top_up.key}/payout/"
+    before = customer.journal()
+    assert support.get(page).status_code == 403
+    assert support.post(page, form()).status_code == 403
+    usage = usage_page(customer, 1)
+    assert clerk.post(f"{usage}/payout/", form()).status_code == 404
+    above = form(credits=credits_text(LIMIT_UCR + 1))
+    assert clerk.post(page, above).status_code == 302
+    assert (MoneyRequest.objects.get().state, customer.journal("payout")) == ("waiting", [])
+    sent = form(credits="2.5", reason="bank transfer 17")
+    for _ in range(2):
+        assert clerk.post(page, sent).status_code == 302
+    [paid_out] = customer.journal("payout")
+    assert paid_out[:4] == ("payout", "wallet", "cash", 2_500_000)
+    assert paid_out[4].startswith("bank transfer 17 [")
+    assert len(customer.journal()) == len(before) + 2
 
 
 def test_only_usage_entries_offer_a_refund(customer: Customer) -> None:
@@ -126,11 +151,15 @@ def test_above_the_limit_it_waits_and_another_person_approves_in_the_list(
     assert b"Waits for another person" in told.content
     [wanted] = MoneyRequest.objects.all()
     chosen = {"action": "approve", "_selected_action": [str(wanted.pk)]}
-    own = clerk.post("/admin/billing/moneyrequest/", chosen, follow=True)
+    asked = boss.post("/admin/billing/moneyrequest/", chosen).content.decode()
+    assert f"{amount} credits, Money admin: a bad answer (asked for by clerk)" in asked
+    assert customer.available_ucr == 10 * LIMIT_UCR
+    sure = {**chosen, "confirmed": "yes"}
+    own = clerk.post("/admin/billing/moneyrequest/", sure, follow=True)
     assert b"Whoever asks for money does not approve it" in own.content
     assert customer.available_ucr == 10 * LIMIT_UCR
     for _ in range(2):
-        boss.post("/admin/billing/moneyrequest/", chosen)
+        boss.post("/admin/billing/moneyrequest/", sure)
     wanted.refresh_from_db()
     assert (wanted.state, customer.available_ucr) == ("executed", 11 * LIMIT_UCR + 1)
     assert wanted.approved_by == User.objects.get(username="boss")
@@ -142,10 +171,30 @@ def test_a_request_is_rejected_in_the_list(customer: Customer) -> None:
     sent = form(credits=credits_text(LIMIT_UCR + 1))
     clerk.post(f"/admin/billing/wallet/{customer.id}/grant/", sent)
     [wanted] = MoneyRequest.objects.all()
-    chosen = {"action": "reject", "_selected_action": [str(wanted.pk)]}
+    chosen = {
+        "action": "reject",
+        "confirmed": "yes",
+        "_selected_action": [str(wanted.pk)],
+    }
     boss.post("/admin/billing/moneyrequest/", chosen)
     wanted.refresh_from_db()
     assert (wanted.state, customer.available_ucr) == ("rejected", 10 * LIMIT_UCR)
+
+
+def test_a_request_is_approved_on_its_own_page(customer: Customer) -> None:
+    clerk = staff_client("clerk", "adjust_wallet", "approve_money")
+    boss = staff_client("boss", "approve_money")
+    sent = form(credits=credits_text(LIMIT_UCR + 1))
+    clerk.post(f"/admin/billing/wallet/{customer.id}/grant/", sent)
+    [wanted] = MoneyRequest.objects.all()
+    page = f"/admin/billing/moneyrequest/{wanted.pk}/approve/"
+    assert b"a bad answer" in boss.get(page).content
+    own = clerk.post(page)
+    assert b"Whoever asks for money does not approve it" in own.content
+    assert customer.available_ucr == 10 * LIMIT_UCR
+    assert boss.post(page).status_code == 302
+    assert boss.post(page).status_code == 404
+    assert customer.available_ucr == 11 * LIMIT_UCR + 1
 
 
 def test_who_may_not_approve_is_not_offered_it(customer: Customer) -> None:
@@ -154,7 +203,13 @@ def test_who_may_not_approve_is_not_offered_it(customer: Customer) -> None:
     clerk.post(f"/admin/billing/wallet/{customer.id}/grant/", sent)
     [wanted] = MoneyRequest.objects.all()
     viewer = staff_client("viewer")
-    chosen = {"action": "approve", "_selected_action": [str(wanted.pk)]}
+    page = f"/admin/billing/moneyrequest/{wanted.pk}/approve/"
+    assert (viewer.get(page).status_code, viewer.post(page).status_code) == (403, 403)
+    chosen = {
+        "action": "approve",
+        "confirmed": "yes",
+        "_selected_action": [str(wanted.pk)],
+    }
     viewer.post("/admin/billing/moneyrequest/", chosen)
     wanted.refresh_from_db()
     assert (wanted.state, customer.available_ucr) == ("waiting", 10 * LIMIT_UCR)

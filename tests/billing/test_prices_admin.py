@@ -6,9 +6,11 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
+from billing.admin.margins import margin_bp
 from billing.models import Price, PriceBook
 from billing.price_books import load_prices
 from billing.pricing import latest_price_book
+from studio.accounts.models import Tier
 
 pytestmark = pytest.mark.django_db
 
@@ -137,3 +139,50 @@ def test_who_may_only_look_hands_nothing_back(staff: Client) -> None:
     clerk.post(reverse("admin:billing_price_changelist"), action)
     assert latest_price_book().version == version
     assert newest("gpt-5", "input").edited_by_staff
+
+
+def listed(staff: Client, **asked: str) -> list[Price]:
+    """Open the list. Returns: its rows."""
+    answer = staff.get(reverse("admin:billing_price_changelist"), asked)
+    assert answer.status_code == 200
+    return list(answer.context["cl"].result_list)
+
+
+def test_what_sells_below_cost_is_found_and_said(staff: Client) -> None:
+    losing = listed(staff, margin="below")
+    assert {(price.provider, price.model) for price in losing} == {
+        ("stability", "stable-diffusion-3"),
+        ("stability", "stable-diffusion-xl"),
+    }
+    page = staff.get(reverse("admin:billing_price_changelist"), {"margin": "below"})
+    assert page.content.decode().count("below cost: VIP founder, Managed, Free") == len(losing)
+    price = newest("gpt-5.6-sol", "output")
+    given = {"list_usd": "20", "cost_usd": "25", "source": "a bill", "as_of": "2026-11-22"}
+    told = staff.post(url_of(price), given, follow=True).content.decode()
+    assert "This price is below cost on VIP founder, Managed." in told
+    changed = newest("gpt-5.6-sol", "output")
+    shown = staff.get(url_of(changed)).content.decode()
+    assert "VIP founder: <span" in shown
+    assert "\N{MINUS SIGN}25.00 %" in shown
+    assert changed in listed(staff, margin="below")
+
+
+def test_a_tier_that_adds_more_loses_no_more(staff: Client) -> None:
+    Tier.objects.exclude(pk="byok").update(markup_bp=1_000_000)
+    assert listed(staff, margin="below") == []
+
+
+@pytest.mark.parametrize(
+    ("list_ucr", "cost_ucr", "markup_bp", "expected"),
+    [
+        (100, 100, 0, 0),
+        (100, 101, 0, -100),
+        (100, 150, 5000, 0),
+        (3, 2, 0, 3333),
+        (1, 3, 0, -20000),
+    ],
+)
+def test_a_margin_is_of_what_is_charged_and_rounded_down(
+    list_ucr: int, cost_ucr: int, markup_bp: int, expected: int
+) -> None:
+    assert margin_bp(Price(list_ucr=list_ucr, cost_ucr=cost_ucr), markup_bp) == expected

@@ -8,7 +8,8 @@ import pytest
 from billing.price_file import read_price_file
 from billing.pricing import PriceBookSnapshot, snapshot_of
 from billing.receipts import price_lines
-from tests.billing.test_golden_prices import CHATS, Usage
+from tests.billing.golden_tables import CHATS
+from tests.billing.test_golden_prices import Usage
 
 
 @pytest.fixture(scope="module")

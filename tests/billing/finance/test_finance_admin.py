@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ from asgiref.sync import async_to_sync
 from django.contrib.auth.models import Group, Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.test import AsyncClient, Client
+from django.test.utils import CaptureQueriesContext
 
 from billing.models import ClosedMonth, MonthClose, ProviderInvoice
 from tests.billing.finance.history import History
@@ -146,7 +149,7 @@ def test_an_invoice_comes_in_by_the_admin_and_its_drift_is_shown(
     assert ProviderInvoice.objects.get().file_name == "march.csv"
     page = clerk.get(DRIFT, {"month": "2025-03"})
     assert b"1 of 1 rows are above" in page.content
-    assert b"<td>1.000000000</td>" in page.content
+    assert b'<td class="n">1.000000000</td>' in page.content
     assert clerk.get("/admin/billing/providerinvoice/").status_code == 200
 
 
@@ -213,3 +216,18 @@ def test_a_command_imports_an_invoice_or_lists_its_bad_lines(
         "Imported: 1 lines, $1.000000000.",
         "Imported before: 1 lines, $1.000000000.",
     ]
+
+
+def test_the_list_of_months_asks_no_more_for_more_months(history: History, clerk: Client) -> None:
+    staff = User.objects.get(username="clerk")
+
+    def questions() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert clerk.get("/admin/billing/monthclose/").status_code == 200
+        return len(queries)
+
+    MonthClose.objects.create(month=date(2024, 1, 1), requested_by=staff)
+    before = questions()
+    for month in range(2, 9):
+        MonthClose.objects.create(month=date(2024, month, 1), requested_by=staff)
+    assert questions() == before

@@ -22,7 +22,7 @@ def test_a_paid_pack_is_credited_once_with_its_receipt_and_invoice(
 ) -> None:
     page = order(customer)
     assert (page.amount_cents, page.currency) == (1_000, "usd")
-    assert page.url.startswith("https://checkout.stripe.com/")
+    assert page.url.startswith(f"{double.api_base}/pay/cs_test_")
     assert state(customer) == (0, 0, 0, 0)
     intent_id = pay(double, page)
     take_all(double.events())
@@ -32,7 +32,7 @@ def test_a_paid_pack_is_credited_once_with_its_receipt_and_invoice(
     ]
     payment = Payment.objects.get()
     assert (payment.order_id, payment.workspace_id) == (page.order_id, customer.id)
-    assert payment.receipt_url.startswith("https://pay.stripe.com/receipts/ch_")
+    assert payment.receipt_url.startswith(f"{double.api_base}/receipts/ch_")
     invoice = PaymentInvoice.objects.get()
     assert invoice.order_id == page.order_id
     assert invoice.pdf_url.endswith("/pdf")

@@ -154,14 +154,43 @@ def test_a_refund_that_cannot_be_is_shown_to_staff(
     assert Quarantine.objects.get().detail.endswith(why)
 
 
-def test_a_dispute_above_what_is_left_is_shown_to_staff(double: Double, customer: Customer) -> None:
+def test_a_dispute_above_what_is_left_takes_that_and_is_shown_to_staff(
+    double: Double, customer: Customer
+) -> None:
     intent_id = pay(double, order(customer))
     refund(double, intent_id, 400)
     double.control("dispute", payment_intent=intent_id)
     take_all(double.events())
-    assert state(customer) == (PACK_UCR * 6 // 10, 0, 1, 1)
+    assert (state(customer), customer.can_call()) == ((0, 0, 1, 1), False)
     assert Quarantine.objects.get().why == "dispute"
+    dispute = Reversal.objects.get(kind="dispute")
+    assert (dispute.state, dispute.taken_ucr) == ("taken", PACK_UCR * 6 // 10)
+
+
+def test_a_dispute_of_what_all_went_back_before_is_shown_to_staff(
+    double: Double, customer: Customer
+) -> None:
+    intent_id = pay(double, order(customer))
+    refund(double, intent_id, PACK_CENTS)
+    double.control("dispute", payment_intent=intent_id)
+    take_all(double.events())
+    assert (state(customer), Dispute.objects.count()) == ((0, 0, 1, 1), 0)
     assert Reversal.objects.get(kind="dispute").state == "quarantined"
+
+
+def test_a_refund_above_what_is_left_takes_that_and_is_shown_to_staff(
+    double: Double, customer: Customer
+) -> None:
+    intent_id = pay(double, order(customer))
+    double.control("dispute", payment_intent=intent_id, amount=400)
+    take_all(double.events())
+    refund_id = refund(double, intent_id, PACK_CENTS)
+    take_all(double.events())
+    assert state(customer) == (0, 0, 1, 1)
+    assert Quarantine.objects.get().detail.startswith(f"{refund_id}: 6000.0 credits were taken")
+    double.control("status", id=refund_id, status="failed")
+    take_all(double.events())
+    assert state(customer) == (PACK_UCR * 6 // 10, 0, 1, 1)
 
 
 def test_a_refund_of_somebody_else_s_payment_waits_for_ever(

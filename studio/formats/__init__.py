@@ -1,0 +1,1 @@
+"""How staff's pages write times: UTC, to the second, the same everywhere."""
