@@ -8,7 +8,8 @@ class Asset(models.Model):
     """One file of a workspace. Its bytes lie in storage under their digest, shared by equal files.
 
     `media_ms` is the length of sound, pixels are of pictures; the other kind has 0. After
-    `keep_until` the row's file is let go and `deleted_at` says when.
+    `keep_until`, or once `deleted_at` is set, the file is nobody's any more. Written by
+    `gateway/media` only.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -32,7 +33,32 @@ class Asset(models.Model):
             models.Index(
                 fields=["keep_until"], condition=Q(deleted_at__isnull=True), name="asset_kept_until"
             ),
+            models.Index(
+                fields=["deleted_at"],
+                condition=Q(deleted_at__isnull=False),
+                name="asset_deleted",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.id} {self.media_type}"
+
+
+class StoredFile(models.Model):
+    """The bytes of one digest in storage, whoever shares them.
+
+    Nobody is known to need them after `keep_until`: every asset of theirs, and everyone who is
+    about to store them, has moved it ahead. `removal_until` is set while they are being deleted.
+    """
+
+    sha256 = models.CharField(max_length=64, primary_key=True)
+    size_bytes = models.BigIntegerField()
+    created_at = models.DateTimeField()
+    keep_until = models.DateTimeField()
+    removal_until = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["keep_until"], name="stored_file_kept_until")]
+
+    def __str__(self) -> str:
+        return self.sha256

@@ -22,6 +22,8 @@ EXPOSED = ", ".join(
         "X-Studio-Attempts",
         "Deprecation",
         "Idempotent-Replayed",
+        "Content-Range",
+        "ETag",
     )
 )
 _STAINLESS = (
