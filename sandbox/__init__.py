@@ -5,7 +5,9 @@ connection.py  one TCP connection: break it, lose it   delivery.py  a reply onto
 faults.py      the words that ask for a fault          journal.py   what was asked, for tests
 messages.py    what a double takes and gives           text.py      tokens and deterministic prose
 schema.py      the smallest value of a JSON schema     chat_form.py what all that speak OpenAI share
-openai*.py, anthropic*.py, gemini*.py, xai*.py, openrouter*.py, stripe*.py: a double each
+pictures.py    real images that follow from a seed     sounds.py    likewise MP3 and PCM
+openai*.py, anthropic*.py, gemini*.py, xai*.py, openrouter*.py, replicate*.py, elevenlabs*.py,
+stripe*.py: a double each
 
 A double is one pure function, `answer(request) -> Reply`. Nothing here imports the product and
 the product imports nothing from here: they meet over HTTP. README.md has the words and the rules.

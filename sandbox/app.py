@@ -7,7 +7,17 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from sandbox import anthropic, gemini, openai, openrouter, stripe, xai
+from sandbox import (
+    anthropic,
+    elevenlabs,
+    gemini,
+    openai,
+    openrouter,
+    replicate,
+    stability,
+    stripe,
+    xai,
+)
 from sandbox.connection import Connection
 from sandbox.delivery import Delivery, Message, Send
 from sandbox.faults import FaultCounter
@@ -17,9 +27,12 @@ from sandbox.messages import Reply, Request
 DOUBLES: MappingProxyType[str, Callable[[Request], Reply]] = MappingProxyType(
     {
         "anthropic": anthropic.answer,
+        "elevenlabs": elevenlabs.answer,
         "gemini": gemini.answer,
         "openai": openai.answer,
         "openrouter": openrouter.answer,
+        "replicate": replicate.answer,
+        "stability": stability.answer,
         "stripe": stripe.answer,
         "xai": xai.answer,
     }

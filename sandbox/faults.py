@@ -49,6 +49,14 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     refusal: bool = False
     content_filter: bool = False
     vectors: str = ""
+    files: str = ""
+    at: str = ""
+    starting_ms: int | None = None
+    running_ms: int | None = None
+    fail: str = ""
+    blocked: int = 0
+    expire_ms: int | None = None
+    webhooks: str = ""
     times: int = 0
     tag: str = ""
 

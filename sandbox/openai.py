@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from sandbox import openai_embeddings, openai_realtime
+from sandbox import openai_embeddings, openai_images, openai_realtime
 from sandbox.chat_form import decoded, event, last_user_text, rows
 from sandbox.faults import HEADER, NO_FAULTS, Faults, UnknownFault, faults_of
 from sandbox.messages import Headers, Json, Reply, Request
@@ -62,6 +62,12 @@ def _route(request: Request) -> Reply:
         return _chat(request)
     if path == "/v1/embeddings":
         return _plain(request, openai_embeddings.directive_text, openai_embeddings.embed)
+    if path == "/v1/images/generations":
+        return _plain(
+            request,
+            openai_images.directive_text,
+            lambda wanted, faults: openai_images.draw(wanted, faults, request.digest),
+        )
     if path == "/v1/realtime/client_secrets":
         return _plain(
             request,

@@ -2,16 +2,16 @@
 
 Source: OpenRouter's OpenAPI 1.0.0 (Aug 2026); `openrouter` Python SDK 1.3.84; openrouter.ai/docs,
 Errors and Debugging.
-Left out: fallback models, routing, plugins, server tools, images.
+Left out: fallback models, routing, plugins, server tools.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
 
-from sandbox import openai_embeddings
+from sandbox import openai_embeddings, openrouter_images
 from sandbox.chat_form import decoded, event, last_user_text, rows
 from sandbox.faults import HEADER, NO_FAULTS, Faults, UnknownFault, faults_of
 from sandbox.messages import Headers, Json, Reply, Request
@@ -60,7 +60,14 @@ def _route(request: Request) -> Reply:
         return _chat(request)
     if name == "embeddings":
         _check_call(request, "POST")
-        return _embeddings(request)
+        return _answered(request, openai_embeddings.directive_text, _embedded)
+    if name == "images":
+        _check_call(request, "POST")
+        return _answered(
+            request,
+            openrouter_images.directive_text,
+            lambda wanted, faults: openrouter_images.draw(wanted, faults, request.digest),
+        )
     found = {"models": _models, "key": _key, "credits": _credits, "generation": _generation}
     if name not in found:
         raise RouterError(f"No such route: {request.path}", status=404)
@@ -154,31 +161,40 @@ def _chat(request: Request) -> Reply:
         return _error(RouterError("Invalid input: a nested value is malformed"), faults)
 
 
-def _embeddings(request: Request) -> Reply:
-    """Answer with OpenAI's vectors under the vendor's name, the cost in the usage."""
+def _answered(
+    request: Request,
+    directive_text: Callable[[Json], str],
+    answer_to: Callable[[Json, Faults], Json],
+) -> Reply:
+    """Answer what is one JSON object for another."""
     wanted = decoded(request.body)
     if wanted is None:
         raise RouterError("Invalid JSON in the request body")
-    text = openai_embeddings.directive_text(wanted)
     try:
-        asked, _ = faults_of(request.headers.get(HEADER), text)
+        asked, _ = faults_of(request.headers.get(HEADER), directive_text(wanted))
     except UnknownFault as error:
         raise RouterError(str(error)) from None
     faults = request.due(asked) if asked.times else asked
-    vendor, _, model = str(wanted.get("model")).partition("/")
     try:
         if faults.status:
             raise asked_for(faults.status, faults.code, faults.retry_after)
-        body = openai_embeddings.embed({**wanted, "model": model}, faults)
+        body = msgspec.json.encode(answer_to(wanted, faults))
     except RouterError as error:
         return _error(error, faults)
+    return Reply(headers=[_JSON], body=body, faults=faults)
+
+
+def _embedded(wanted: Json, faults: Faults) -> Json:
+    """Answer with OpenAI's vectors under the vendor's name, the cost in the usage."""
+    vendor, _, model = str(wanted.get("model")).partition("/")
+    try:
+        body = openai_embeddings.embed({**wanted, "model": model}, faults)
     except WireError as error:
-        said = error.body["error"]["message"]
-        return _error(RouterError(said, status=error.status), faults)
+        raise RouterError(error.body["error"]["message"], status=error.status) from None
     body["model"] = f"{vendor}/{model}"
     if isinstance(body.get("usage"), dict):
         body["usage"]["cost"] = 0.00000002 * body["usage"]["prompt_tokens"]
-    return Reply(headers=[_JSON], body=msgspec.json.encode(body), faults=faults)
+    return body
 
 
 def _error(error: RouterError, faults: Faults) -> Reply:

@@ -29,6 +29,7 @@ from gateway.providers.openai_form import (
     tools_without_extensions,
     without_extensions,
 )
+from gateway.providers.openai_images import OpenAIImages
 
 _JSON = {"content-type": "application/json", "accept": "application/json"}
 _EVENTS = {"content-type": "application/json", "accept": "text/event-stream"}
@@ -51,13 +52,13 @@ class _Secret(Struct):
 _SECRET = msgspec.json.Decoder(_Secret)
 
 
-class OpenAI(OpenAIEmbeddings):
-    """OpenAI's chat completions, embeddings and secrets for realtime sessions."""
+class OpenAI(OpenAIEmbeddings, OpenAIImages):
+    """OpenAI's chat completions, embeddings, images and secrets for realtime sessions."""
 
     slug = "openai"
     default_base_url = "https://api.openai.com/v1"
     hosts = ("api.openai.com",)
-    operations = frozenset({"chat", "embedding", "realtime"})
+    operations = frozenset({"chat", "embedding", "image", "realtime"})
 
     def auth(self, key: str) -> dict[str, str]:
         """Give the header that carries the key."""

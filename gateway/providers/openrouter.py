@@ -28,11 +28,12 @@ from gateway.providers.openai_form import (
     read_answer,
     read_error,
     read_usage,
-    read_usd,
     tools_without_extensions,
     without_extensions,
 )
+from gateway.providers.openrouter_costs import read_cost
 from gateway.providers.openrouter_embeddings import OpenRouterEmbeddings
+from gateway.providers.openrouter_images import OpenRouterImages
 from gateway.providers.rewritten import RewrittenStream, rewrite_answer
 
 _JSON = {"content-type": "application/json", "accept": "application/json"}
@@ -88,16 +89,6 @@ class _Sent(ChatRequest, omit_defaults=True, kw_only=True):
     reasoning: _Reasoning | None = None
 
 
-class _CostDetails(Struct):
-    upstream_inference_cost: Raw = NO_RAW
-
-
-class _Costs(Struct):
-    cost: Raw = NO_RAW
-    is_byok: Any = False
-    cost_details: _CostDetails | None = None
-
-
 class _Metadata(Struct):
     """What an error says about itself; whatever else is there, and of whatever type."""
 
@@ -135,18 +126,17 @@ class _Fault(Struct, frozen=True, kw_only=True):
 
 
 _NO_FAULT = _Fault(status=None, words=ErrorWords(), metadata=_Metadata())
-_COSTS = msgspec.json.Decoder(_Costs)
 _FAILED = msgspec.json.Decoder(_Failed)
 _METADATA = msgspec.json.Decoder(_Metadata)
 
 
-class OpenRouter(OpenRouterEmbeddings):
-    """OpenRouter's chat completions and embeddings."""
+class OpenRouter(OpenRouterEmbeddings, OpenRouterImages):
+    """OpenRouter's chat completions, embeddings and images."""
 
     slug = "openrouter"
     default_base_url = "https://openrouter.ai/api/v1"
     hosts = ("openrouter.ai",)
-    operations = frozenset({"chat", "embedding"})
+    operations = frozenset({"chat", "embedding", "image"})
 
     def auth(self, key: str) -> dict[str, str]:
         """Give the header that carries the key."""
@@ -211,21 +201,9 @@ class OpenRouter(OpenRouterEmbeddings):
 
 
 def read_costed_usage(raw: Raw) -> ChatUsage | None:
-    """Read usage and what the call cost us; with a key of ours lent to OpenRouter that is its fee
-    and the provider's bill. None if the usage is missing or not to be believed.
-    """
+    """Read usage and what the call cost us. None if the usage is missing or not to be believed."""
     usage = read_usage(raw)
-    if usage is None:
-        return None
-    try:
-        costs = _COSTS.decode(raw)
-    except _UNREADABLE:
-        return usage
-    cost_ucr = read_usd(costs.cost)
-    if costs.is_byok is True and cost_ucr is not None:
-        bill_ucr = read_usd((costs.cost_details or _CostDetails()).upstream_inference_cost)
-        cost_ucr = None if bill_ucr is None else cost_ucr + bill_ucr
-    return _replace(usage, provider_cost_ucr=cost_ucr)
+    return None if usage is None else _replace(usage, provider_cost_ucr=read_cost(raw))
 
 
 def _reasoning(request: ChatRequest) -> _Reasoning | None:
