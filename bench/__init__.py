@@ -12,7 +12,7 @@ measure.py      one interleaved measurement
 load.py         the load generator, a process of its own
 upstream.py     the provider, as cheap as it can be
 behaviour.py    what a prompt asks of the upstream
-passthrough.py  the baseline: same server, same client, no more
+passthrough.py  the baselines: same server, the usual client or the gateway's own, no more
 books.py        what the database says afterwards
 cost.py         processor time, memory and pinning
 report.py       the tables

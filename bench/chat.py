@@ -123,13 +123,14 @@ def _plan(
 def _compare(
     stack: Stack, case: str, setting: str, plan: LoadPlan, options: Options
 ) -> Iterable[Row]:
-    """Measure bare upstream, pass-through and gateway, and set the gateway beside the others."""
-    targets = [stack.upstream, stack.passthrough, stack.gateway]
+    """Measure bare upstream, pass-throughs and gateway, and set the gateway beside the others."""
+    targets = [stack.upstream, stack.passthrough, stack.own_passthrough, stack.gateway]
     with Books(stack) as books:
         samples = interleaved(stack, targets, lambda target: plan_for(plan, target), options.rounds)
         books.expect(sum(sample.result.good for sample in samples[stack.gateway.name]))
     figures = {target.name: _figures(samples[target.name]) for target in targets}
     direct, bare = figures[stack.upstream.name], figures[stack.passthrough.name]
+    same_client = figures[stack.own_passthrough.name]
     for target in targets:
         own = figures[target.name]
         believable = not faults_of([s for group in samples.values() for s in group])
@@ -139,6 +140,7 @@ def _compare(
         if target is stack.gateway and believable and not books.faults:
             own["of pass-through"] = own["per s"] / bare["per s"]
             own["of its CPU"] = bare["CPU ms"] / own["CPU ms"] if own["CPU ms"] else 0.0
+            own["of one on our client"] = own["per s"] / same_client["per s"]
         yield _row(case, setting, target, samples=samples[target.name], figures=own, books=books)
 
 

@@ -76,6 +76,7 @@ class Stack:
     log_dir: Path
     upstream: Server
     passthrough: Server
+    own_passthrough: Server
     gateway: Server
     postgres_pid: int | None
     valkey_pid: int | None
@@ -141,7 +142,14 @@ def running_stack(wallets: int) -> Iterator[Stack]:
         passthrough_child, passthrough = _start_web(
             "pass-through", "bench.passthrough:application", environment, log_dir, GATEWAY_CORE
         )
-        children.append(passthrough_child)
+        own_child, own_passthrough = _start_web(
+            "pass-through, our client",
+            "bench.passthrough:on_our_connections",
+            environment,
+            log_dir,
+            GATEWAY_CORE,
+        )
+        children += [passthrough_child, own_child]
         hot, many = (
             _make_wallets(environment, 1, 10**15),
             _make_wallets(environment, wallets, 10**13),
@@ -155,6 +163,7 @@ def running_stack(wallets: int) -> Iterator[Stack]:
             log_dir=log_dir,
             upstream=_server("direct", upstream_port, children[0]),
             passthrough=passthrough,
+            own_passthrough=own_passthrough,
             gateway=gateway,
             postgres_pid=_postgres_pid(environment["DATABASE_URL"]),
             valkey_pid=_valkey_pid(environment["REDIS_URL"]),

@@ -74,9 +74,8 @@ def outcome_of(  # noqa: PLR0913  one row of the usage table has this many sourc
 ) -> Outcome:
     """Put together what the settle statement writes; without usage the hold is released whole.
 
-    An Idempotency-Key is free again only where nothing was delivered: whoever paid for half an
-    answer does not pay for another under the same key. `in_flight` is whether we left a provider at
-    work: it likely bills us the input.
+    An Idempotency-Key is free again only where nothing was delivered. `in_flight` is whether we
+    left a provider at work: it likely bills us the input.
     """
     route = attempts.candidate.priced.route
     used = usage or _NOTHING

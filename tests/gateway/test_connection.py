@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
 from gateway.providers import find_provider
 from gateway.providers.base import UpstreamRequest, UpstreamUnreachable
 from gateway.transport import NotConnected, Transport, Upstream
+from tests.certificates import certificate
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 ASKED = UpstreamRequest(path="/v1/chat?alt=sse", body=b"{}", headers={"accept": "text/plain"})
@@ -226,3 +228,52 @@ def test_leaving_an_answer_early_costs_its_connection_only() -> None:
 
     play(provider, scene)
     assert provider.connections == 2
+
+
+def play_encrypted(provider: Provider, directory: Path, name: str, scene: Scene) -> None:
+    """Run a scene against the server over TLS; its certificate is for `name`."""
+    context, _ = certificate(directory, name)
+
+    async def run() -> None:
+        server = await asyncio.start_server(provider.serve, "127.0.0.1", 0, ssl=context)
+        port = server.sockets[0].getsockname()[1]
+        transport = Transport()
+        try:
+            await scene(transport, upstream_at(f"https://localhost:{port}/base/"))
+        finally:
+            await transport.close()
+            server.close()
+
+    asyncio.run(run())
+
+
+def test_a_provider_is_asked_over_tls_and_its_connection_serves_the_next_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "chain.pem"))
+    body = HEAD + b"content-length: 2\r\n\r\n"
+    provider = Provider(body + b"{}", body + b"[]")
+
+    async def scene(transport: Transport, upstream: Upstream) -> None:
+        for expected in (b"{}", b"[]"):
+            answer = await transport.send(upstream, ASKED)
+            assert (answer.status, await answer.read()) == (200, expected)
+
+    play_encrypted(provider, tmp_path, "localhost", scene)
+    assert (len(provider.requests), provider.connections) == (2, 1)
+
+
+@pytest.mark.parametrize(("name", "trusted"), [("localhost", False), ("elsewhere.test", True)])
+def test_who_cannot_prove_to_be_the_provider_is_sent_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, *, trusted: bool
+) -> None:
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "chain.pem"))
+    provider = Provider(HEAD + b"content-length: 0\r\n\r\n")
+
+    async def scene(transport: Transport, upstream: Upstream) -> None:
+        with pytest.raises(NotConnected):
+            await transport.send(upstream, ASKED)
+
+    play_encrypted(provider, tmp_path, name, scene)
+    assert provider.requests == []
