@@ -13,12 +13,14 @@ import msgspec
 from django.db import connection
 
 from billing.models.prices import Price
-from billing.pricing import CallPrice, PriceRow, TokenUsage, snapshot_of
+from billing.pricing import CallPrice, PriceBookSnapshot, PriceRow, TokenUsage, snapshot_of
+from billing.pricing_items import ItemNotPriced, MediaPrice, MediaUsage
 
 _ENTRIES = """
 SELECT seq, kind, debit, amount, cost, price_version, markup_bp, at, COALESCE(ref, '')
 FROM ledger.entry WHERE wallet_id = %s AND id = %s ORDER BY seq
 """
+_MS_PER_S = 1000
 _HELD = """
 SELECT sum(amount)::bigint FROM ledger.hold WHERE wallet_id = %s AND id = %s
 """
@@ -93,10 +95,28 @@ def read_call_money(*, workspace_id: int, call_id: UUID) -> CallMoney:
 
 def read_call_price(*, version: int, operation: str, provider: str, model: str) -> CallPrice | None:
     """Read one model's price as a version of the book has it; None if it has none."""
-    fields = PriceRow.__struct_fields__
-    found = Price.objects.filter(book=version, provider=provider, model=model).values(*fields)
-    book = snapshot_of(version, [PriceRow(**row) for row in found])
-    return book.price(operation, provider, model)
+    return _book_of(version, provider, model).price(operation, provider, model)
+
+
+def read_media_price(
+    *, version: int, operation: str, provider: str, model: str
+) -> MediaPrice | None:
+    """Read the price of one model's images or sound; None if it has none."""
+    return _book_of(version, provider, model).media(operation, provider, model)
+
+
+def media_lines(price: MediaPrice, use: MediaUsage) -> tuple[PriceLine, ...]:
+    """Take the charge of images or sound apart; each image is rounded up to a whole credit."""
+    try:
+        units = price.list_ucr_by_meter(use)
+    except ItemNotPriced:
+        return ()
+    return tuple(
+        PriceLine(meter=meter, quantity=use.media_ms, unit_ucr=unit_ucr, per=_MS_PER_S)
+        if meter == "second"
+        else PriceLine(meter=meter, quantity=use.item_count, unit_ucr=unit_ucr, per=1)
+        for meter, unit_ucr in units.items()
+    )
 
 
 def price_lines(price: CallPrice, usage: TokenUsage, *, per: int) -> tuple[PriceLine, ...]:
@@ -111,6 +131,13 @@ def price_lines(price: CallPrice, usage: TokenUsage, *, per: int) -> tuple[Price
         for meter, unit_ucr in units.items()
         if quantities[meter]
     )
+
+
+def _book_of(version: int, provider: str, model: str) -> PriceBookSnapshot:
+    """Read what one version of the book has of one model."""
+    fields = PriceRow.__struct_fields__
+    found = Price.objects.filter(book=version, provider=provider, model=model).values(*fields)
+    return snapshot_of(version, [PriceRow(**row) for row in found])
 
 
 def _quantities(meters: Iterable[str], usage: TokenUsage) -> Mapping[str, int]:

@@ -13,9 +13,18 @@ from django.db import connection
 
 from billing.errors import ReceiptNotFound
 from billing.pricing import PER_MILLION
-from billing.receipts import CallMoney, PriceLine, price_lines, read_call_money, read_call_price
+from billing.receipts import (
+    CallMoney,
+    PriceLine,
+    media_lines,
+    price_lines,
+    read_call_money,
+    read_call_price,
+    read_media_price,
+)
 from gateway.attempts import FailedAttempt
 from gateway.operations.chat import ChatUsage
+from gateway.operations.media import MediaUse
 from studio.accounts.models import AppKey
 
 _COMMON = """
@@ -25,10 +34,17 @@ billing, price_version, markup_bp, started_at
 _USAGE = f"""
 SELECT {_COMMON}, at, status, reason, http_status, attempt_log::text, usage_source, cost_ucr,
        COALESCE(input_tokens, 0), COALESCE(cached_input_tokens, 0), COALESCE(cache_write_tokens, 0),
-       COALESCE(output_tokens, 0), COALESCE(reasoning_tokens, 0), latency_ms
+       COALESCE(output_tokens, 0), COALESCE(reasoning_tokens, 0), latency_ms,
+       item_count, COALESCE(media_ms, 0)
 FROM usage WHERE request_id = %s AND request_count > 0 AND status <> 'refused' ORDER BY at LIMIT 1
 """  # noqa: S608  our own words alone
 _CALL = f"SELECT {_COMMON}, hold_ucr, attempts FROM gateway_call WHERE id = %s"  # noqa: S608  as above
+
+_MADE = """
+SELECT use::text FROM gateway_jobrun
+WHERE job_id = %s AND state = 'succeeded' ORDER BY number LIMIT 1
+"""
+"""All runs of a job make the same kind of thing. Jobs are kept for months, usage for ever."""
 
 _BY_ITEM = frozenset({"realtime"})
 
@@ -60,8 +76,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of one call.
 
     `held_ucr` is None where it is not known any more. `state` is `open` until it is settled.
-    `usage` are the counts it was charged by, None while it is open. `lines` are empty where nothing
-    was charged by a price of ours.
+    `usage` are the counts it was charged by, None while it is open; `made` is what a job made.
+    `lines` are empty where nothing was charged by a price of ours.
     """
 
     request_id: UUID
@@ -84,6 +100,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     price_version: int | None
     markup_bp: int | None
     usage: ChatUsage | None
+    made: MediaUse | None
     lines: tuple[PriceLine, ...]
     money: CallMoney
     cost_ucr: int
@@ -101,6 +118,7 @@ def read_receipt(request_id: UUID, *, workspace_id: int | None) -> Receipt:
     common, ended = found[:14], row[14:] if row else None
     money = read_call_money(workspace_id=found[0], call_id=request_id)
     usage = _usage(ended) if ended else None
+    made = _made(request_id, ended) if ended and ended[13] is not None else None
     held_ucr = call[14] if call is not None else money.open_ucr
     return Receipt(
         request_id=request_id,
@@ -123,7 +141,8 @@ def read_receipt(request_id: UUID, *, workspace_id: int | None) -> Receipt:
         price_version=common[11],
         markup_bp=common[12],
         usage=usage,
-        lines=_lines(common, usage, money),
+        made=made,
+        lines=_lines(common, usage, made, money),
         money=money,
         cost_ucr=ended[6] if ended else 0,
     )
@@ -145,6 +164,13 @@ def _usage(ended: tuple[Any, ...]) -> ChatUsage:
         reasoning_tokens=ended[11],
         source=ended[5],
     )
+
+
+def _made(job_id: UUID, ended: tuple[Any, ...]) -> MediaUse:
+    """Give what a job made in all, of the size and quality that its runs say."""
+    row = _row(_MADE, job_id)
+    use = msgspec.json.decode(row[0], type=MediaUse) if row else MediaUse(item_count=0)
+    return msgspec.structs.replace(use, item_count=ended[13], media_ms=ended[14])
 
 
 def _cause(app_key_id: int | None, app_id: str, user_ref: str) -> Cause:
@@ -184,12 +210,17 @@ def _attempts(
 
 
 def _lines(
-    common: tuple[Any, ...], usage: ChatUsage | None, money: CallMoney
+    common: tuple[Any, ...], usage: ChatUsage | None, made: MediaUse | None, money: CallMoney
 ) -> tuple[PriceLine, ...]:
     """Give the lines of a charge; a call that was not charged has none."""
     operation, provider, model, version = common[5], common[8], common[9], common[11]
     if usage is None or version is None or money.charged_ucr == 0:
         return ()
+    if made is not None:
+        media = read_media_price(
+            version=version, operation=operation, provider=provider, model=model
+        )
+        return media_lines(media, made) if media is not None and made.item_count else ()
     price = read_call_price(version=version, operation=operation, provider=provider, model=model)
     if price is None:
         return ()

@@ -68,6 +68,15 @@ def _usage(receipt: Receipt) -> dict[str, Any] | None:
     used = receipt.usage
     if used is None:
         return None
+    if receipt.made is not None:
+        return {
+            "source": used.source,
+            "items": receipt.made.item_count,
+            "size": receipt.made.size or None,
+            "quality": receipt.made.quality or None,
+            "media_ms": receipt.made.media_ms or None,
+            "lines": [_line(line) for line in receipt.lines],
+        }
     return {
         "source": used.source,
         "input_tokens": used.input_tokens,
