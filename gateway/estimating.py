@@ -4,25 +4,18 @@ The ceiling is worked out by what holds the call itself, so both say the same of
 """
 
 import msgspec
-from asgiref.sync import sync_to_async
-from django.db import connection
 
 from billing.pricing import CallPrice
-from billing.queries import read_balance
-from gateway.budgets import check_budgets
-from gateway.errors import BudgetSpent, KeyBudgetSpent
 from gateway.operations.chat import ChatUsage
+from gateway.purse import Purse, read_purse
 from gateway.quoting import ChatQuote, ChatTask, affordable_candidates, quote_chat
 from gateway.runtime import Runtime
 from gateway.single_quotes import SingleTask, Work, quote_single
-from studio.accounts.callers import Caller
 
 LIKELY_OUTPUT_TOKENS = 256
 """What one answer is taken to have: some paragraphs, or a tool call or two. A median of the
 workspace's own answers would be nearer, and would cost a search of its records for each estimate.
 """
-
-_FROZEN = "SELECT frozen FROM ledger.wallet WHERE id = %s"
 
 
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,20 +55,15 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         return min(self.ceiling_ucr, self.price.charge_ucr(self.likely, self.markup_bp))
 
 
-class _Purse(msgspec.Struct, frozen=True, kw_only=True):
-    """What a caller has: credits, and whether they may be spent."""
-
-    available_ucr: int
-    open: bool
-
-
 async def estimate_chat(runtime: Runtime, task: ChatTask) -> Estimate:
     """Estimate one chat by the first route it may take; its ceiling covers them all.
 
     Raises: what `quote_chat` raises.
     """
     quote = quote_chat(runtime, task)
-    purse = await _purse(runtime, task, paid=quote.billing == "credits")
+    purse = await read_purse(
+        runtime, task.caller, app_id=task.app_id, paid=quote.billing == "credits"
+    )
     quote = _within(quote, purse)
     first, choices = quote.candidates[0], task.request.n or 1
     likely = ChatUsage(
@@ -104,7 +92,9 @@ async def estimate_chat(runtime: Runtime, task: ChatTask) -> Estimate:
 async def estimate_single(runtime: Runtime, task: SingleTask, work: Work[bytes]) -> Estimate:
     """Estimate one call that is paid for by its input. Raises: what `quote_single` raises."""
     quote = quote_single(runtime, task, work)
-    purse = await _purse(runtime, task, paid=quote.billing == "credits")
+    purse = await read_purse(
+        runtime, task.caller, app_id=task.app_id, paid=quote.billing == "credits"
+    )
     most, likely = work.ceiling, work.estimate
     return Estimate(
         provider=quote.route.provider,
@@ -124,39 +114,9 @@ async def estimate_single(runtime: Runtime, task: SingleTask, work: Work[bytes])
     )
 
 
-def _within(quote: ChatQuote, purse: _Purse) -> ChatQuote:
+def _within(quote: ChatQuote, purse: Purse) -> ChatQuote:
     """Shorten the answer as the hold would, where the wallet is too thin and none was named."""
     if quote.billing != "credits" or quote.ceiling_ucr <= purse.available_ucr:
         return quote
     affordable = affordable_candidates(quote, purse.available_ucr)
     return msgspec.structs.replace(quote, candidates=affordable) if affordable else quote
-
-
-async def _purse(runtime: Runtime, task: ChatTask | SingleTask, *, paid: bool) -> _Purse:
-    """Read what the caller has; a call by a user's own key asks nobody for credits."""
-    available_ucr, frozen = await sync_to_async(_wallet, thread_sensitive=False)(
-        task.caller.workspace_id
-    )
-    if not paid:
-        return _Purse(available_ucr=available_ucr, open=True)
-    capped = await _is_spent(runtime, task.caller, task.app_id)
-    return _Purse(available_ucr=available_ucr, open=not frozen and not capped)
-
-
-async def _is_spent(runtime: Runtime, caller: Caller, app_id: str) -> bool:
-    try:
-        await check_budgets(runtime, caller, app_id)
-    except (KeyBudgetSpent, BudgetSpent):
-        return True
-    return False
-
-
-def _wallet(workspace_id: int) -> tuple[int, bool]:
-    try:
-        available_ucr = read_balance(workspace_id).available_ucr
-        with connection.cursor() as cursor:
-            cursor.execute(_FROZEN, [workspace_id])
-            row = cursor.fetchone()
-        return available_ucr, row is not None and bool(row[0])
-    finally:
-        connection.close()  # back to the pool: nothing else returns it from this thread

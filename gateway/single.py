@@ -114,7 +114,7 @@ async def _ask(runtime: Runtime, quote: SingleQuote, work: Work[_Answer]) -> Don
         done = await _in_time(runtime, quote, work)
     except UpstreamFailure as failure:
         _tell_circuit(quote, failure)
-        raise _as_told(quote.upstream, failure) from failure
+        raise as_told(quote.upstream, failure) from failure
     quote.circuit.succeeded()
     return done
 
@@ -158,7 +158,7 @@ def _tell_circuit(quote: SingleQuote, failure: UpstreamFailure) -> None:
         circuit.succeeded()
 
 
-def _as_told(upstream: Upstream, failure: UpstreamFailure) -> UpstreamFailure:
+def as_told(upstream: Upstream, failure: UpstreamFailure) -> UpstreamFailure:
     """Give the failure as the caller is told it: with a key of its own, it can do something."""
     if not upstream.user_key:
         return failure

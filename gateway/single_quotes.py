@@ -223,13 +223,21 @@ def _new_call(task: SingleTask, work: Work[_Answer], quote: SingleQuote) -> NewC
 async def _place(runtime: Runtime, call: NewCall) -> None:
     """Place the hold, or say why it cannot be."""
     verdict = await place_hold(runtime, call)
-    if verdict.verdict == "held":
+    check_held(verdict.verdict, available_ucr=verdict.available_ucr, hold_ucr=call.hold_ucr)
+
+
+def check_held(verdict: str, *, available_ucr: int, hold_ucr: int) -> None:
+    """Say why a hold was not placed, if it was not.
+
+    Raises: InsufficientCredits, WalletFrozen, LedgerUnavailable.
+    """
+    if verdict == "held":
         return
-    if verdict.verdict == "insufficient":
+    if verdict == "insufficient":
         raise InsufficientCredits(
-            f"Insufficient credits. Balance: {credits_text(verdict.available_ucr)}, "
-            f"Estimated cost: {credits_text(call.hold_ucr)} credits"
+            f"Insufficient credits. Balance: {credits_text(available_ucr)}, "
+            f"Estimated cost: {credits_text(hold_ucr)} credits"
         )
-    if verdict.verdict == "frozen":
+    if verdict == "frozen":
         raise WalletFrozen("This workspace's wallet is frozen. Please contact support.")
-    raise LedgerUnavailable(f"The ledger refused the hold ({verdict.verdict}).")
+    raise LedgerUnavailable(f"The ledger refused the hold ({verdict}).")

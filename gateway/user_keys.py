@@ -19,15 +19,8 @@ from studio.core import secrets
 from studio.core.errors import InvalidRequest
 
 _PURPOSE = "session-provider-keys"
-_OF_OTHER_OPERATIONS = (
-    "replicate",
-    "elevenlabs",
-    "stability",
-    "wavespeed",
-    "huggingface",
-    "baseten",
-)
-"""Providers of media and voice. Clients open one session for all they do, so it may hold these."""
+_TO_COME = ("wavespeed", "huggingface", "baseten")
+"""Providers that nothing here serves yet. Clients open one session for all they do."""
 _OTHER_NAMES = {"grok": "xai", "google": "gemini"}
 _HEADER = re.compile(rb"x[-_]user[-_]([a-z0-9]{1,32})[-_]key")
 _KEY = re.compile(rb"[\x21-\x7e]{1,512}")
@@ -84,7 +77,7 @@ def read_user_keys(headers: Iterable[tuple[bytes, bytes]], caller: Caller) -> Us
 
 def known_providers() -> tuple[str, ...]:
     """Name the providers whose keys a request may show."""
-    return (*providers(), *_OF_OTHER_OPERATIONS)
+    return (*providers(), *_TO_COME)
 
 
 def _of_headers(headers: Iterable[tuple[bytes, bytes]]) -> UserKeys:

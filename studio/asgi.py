@@ -1,6 +1,7 @@
 """Both doors.
 
-Paths in `FAST` are served by plain ASGI handlers before Django; everything else is Django's.
+Paths in `FAST` are served by plain ASGI handlers before Django; everything else is Django's. A `*`
+stands for the id after a collection's name.
 
 A route has one door: `tests/gateway/test_doors.py` checks that no path is in both. The process's
 runtime is made and closed with the ASGI lifespan, which Django does not know.
@@ -28,6 +29,7 @@ if not settings.DEBUG:
 
 from gateway.runtime import Runtime  # noqa: E402
 from gateway.surfaces.chat import chat  # noqa: E402
+from gateway.surfaces.core import images as core_images  # noqa: E402
 from gateway.surfaces.door import (  # noqa: E402
     Answer,
     Handler,
@@ -42,13 +44,18 @@ from gateway.surfaces.door import (  # noqa: E402
 from gateway.surfaces.embeddings.views import embeddings  # noqa: E402
 from gateway.surfaces.envelopes import surface_of  # noqa: E402
 from gateway.surfaces.estimates import estimate  # noqa: E402
+from gateway.surfaces.jobs import views as jobs  # noqa: E402
+from gateway.surfaces.llm import images as llm_images  # noqa: E402
 from gateway.surfaces.messages.views import count_tokens, messages  # noqa: E402
 from gateway.surfaces.responses.views import responses  # noqa: E402
+from gateway.surfaces.studio import assets, images, music  # noqa: E402
 from gateway.surfaces.studio.ephemeral import ephemeral  # noqa: E402
 from gateway.surfaces.studio.sessions import refresh, validate  # noqa: E402
 from studio.core.errors import MethodNotAllowed  # noqa: E402
 
 _DJANGO_BODY_BYTES = 4 * 1024 * 1024
+_ID_AT = 3
+"""Where the id stands in `/v1/jobs/<id>/events`, split at its slashes."""
 
 FAST: dict[str, dict[str, Handler]] = {
     "/v1/chat": {"POST": chat},
@@ -59,12 +66,37 @@ FAST: dict[str, dict[str, Handler]] = {
     "/v1/embeddings": {"POST": embeddings},
     "/v1/ephemeral": {"GET": ephemeral},
     "/v1/estimate": {"POST": estimate},
+    "/v1/images": {"POST": images.images},
+    "/v1/images/generate": {"POST": images.generate},
+    "/v1/images/generations": {"POST": core_images.generations},
+    "/v1/images/*": {"GET": images.image},
+    "/v1/images/*/cancel": {"POST": images.cancel_image},
+    "/api/v1/llm/image/generations": {"POST": llm_images.generations},
+    "/api/v1/llm/images/generations": {"POST": llm_images.generations},
+    "/v1/music": {"POST": music.music},
+    "/v1/music/*": {"GET": music.piece},
+    "/v1/jobs": {"GET": jobs.jobs},
+    "/v1/jobs/*": {"GET": jobs.job},
+    "/v1/jobs/*/events": {"GET": jobs.events},
+    "/v1/jobs/*/cancel": {"POST": jobs.cancel},
+    "/v1/assets/*": {"GET": assets.read, "HEAD": assets.read, "DELETE": assets.delete},
     "/v1/validate": {"POST": validate},
     "/v1/validate/refresh": {"POST": refresh},
 }
 
 _django: Any = ASGIHandler()
 get_resolver().url_patterns  # noqa: B018  imports every view now instead of at the first request
+
+
+def methods_of(path: str) -> dict[str, Handler] | None:
+    """Give the fast door's handlers of a path by method; None if the path is Django's."""
+    methods = FAST.get(path)
+    if methods is None:
+        parts = path.split("/", 4)
+        if len(parts) > _ID_AT and parts[_ID_AT]:
+            parts[_ID_AT] = "*"
+            methods = FAST.get("/".join(parts))
+    return methods
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,7 +107,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] != "http":
         await send({"type": "websocket.close", "code": 1008})
         return
-    methods = FAST.get(scope["path"])
+    methods = methods_of(scope["path"])
     surface = surface_of(scope["path"])
     if surface is not None and scope["method"] == "OPTIONS":
         await pass_through(scope, receive, send, handler=_preflight, surface=surface)
@@ -104,7 +136,7 @@ async def _preflight(request: Request) -> Answer:
 
 
 async def _wrong_method(request: Request) -> Answer:
-    allowed = ", ".join(FAST[request.path])
+    allowed = ", ".join(methods_of(request.path) or ())
     raise MethodNotAllowed(f"Use {allowed} here.", headers={"Allow": allowed})
 
 

@@ -5,8 +5,10 @@ docs/operations.md lists the names for operators.
 
 import os
 from pathlib import Path
+from typing import Any
 
 import environ
+from celery.schedules import crontab
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -44,6 +46,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TIME_ZONE = "UTC"
 USE_TZ = True
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = ["studio.formats"]
 APPEND_SLASH = False
 TRUSTED_PROXY_HOPS = env.int("TRUSTED_PROXY_HOPS", default=0)
 """How many proxies of ours stand before this process: the address of a caller is that many places
@@ -69,6 +72,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "gateway.surfaces.middleware.ApiDoor",
+    "gateway.surfaces.staff_login.LoginThrottle",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -119,6 +123,10 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         # Below this it writes what it sends and gets.
         "stripe": {"level": "WARNING"},
+        # Below this they write a line for each ring, of which there are some each second.
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
     },
 }
 
@@ -187,18 +195,36 @@ _RINGS = {
     "forget-old-messages": ("billing.tasks.forget_old_messages", 3600.0),
     "forget-old-calls": ("gateway.tasks.forget_old_calls", 600.0),
     "write-corrections": ("gateway.tasks.write_corrections", 10.0),
-    "reconcile": ("gateway.tasks.reconcile", 3600.0),
+    "reconcile-recent": ("gateway.tasks.reconcile_recent", 300.0),
     "check-provider-invoices": ("billing.finance.tasks.check_provider_invoices", 3600.0),
+    "ring-for-jobs": ("gateway.jobs.tasks.ring", 1.0),
+    "expire-overdue-jobs": ("gateway.jobs.tasks.expire_overdue_jobs", 10.0),
+    "forget-old-jobs": ("gateway.jobs.tasks.forget_old_jobs", 600.0),
     "make-usage-partitions": ("analytics.tasks.make_partitions", 3600.0),
     "recharge-cards": ("billing.stripe.tasks.recharge_cards", 60.0),
     "back-fill-payments": ("billing.stripe.tasks.back_fill_payments", 3600.0),
     "purge-sessions": ("studio.accounts.tasks.purge_sessions", 3600.0),
+    "release-expired-assets": ("gateway.media.tasks.release_expired_assets", 600.0),
+    "remove-stray-files": ("gateway.media.tasks.remove_stray_files", 600.0),
+    "switch-off-webhooks": ("gateway.webhooks.tasks.switch_off_failing", 300.0),
+}
+# Work that mostly waits has workers of its own, with threads: nothing long keeps it from its turn.
+CELERY_TASK_ROUTES = {
+    "gateway.jobs.tasks.work_on_run": {"queue": "media"},
+    "gateway.jobs.tasks.ring": {"queue": "media"},
+    "billing.tasks.send_messages": {"queue": "media"},
 }
 # A ring that no worker heard expires when the next one comes: a day without workers leaves no
 # thousands of them.
 CELERY_BEAT_SCHEDULE = {
     name: {"task": task, "schedule": period_s, "options": {"expires": period_s}}
     for name, (task, period_s) in _RINGS.items()
+} | {
+    "reconcile": {
+        "task": "gateway.tasks.reconcile",
+        "schedule": crontab(hour=3, minute=17),
+        "options": {"expires": 3600.0},
+    }
 }
 
 # --- money ----------------------------------------------------------------------------------------
@@ -211,7 +237,64 @@ STRIPE_WEBHOOK_SECRET = env.str("STRIPE_WEBHOOK_SECRET", default="")
 """Of our endpoint at Stripe (`/v1/stripe/webhook`); empty, no event is believed."""
 STRIPE_API_BASE = env.str("STRIPE_API_BASE", default="https://api.stripe.com")
 """Another address only for tests and the sandbox."""
-CELERY_IMPORTS = ("billing.stripe.tasks",)
+CELERY_IMPORTS = (
+    "billing.stripe.tasks",
+    "gateway.media.tasks",
+    "gateway.jobs.tasks",
+    "gateway.webhooks.tasks",
+)
+
+# --- files that we host: a folder, or a bucket where one is named ---------------------------------
+PUBLIC_URL = env.str("PUBLIC_URL", default="")
+"""What our addresses begin with (`https://api.example.com`); empty, the host of each request."""
+ASSETS_KEPT_DAYS = env.int("ASSETS_KEPT_DAYS", default=30)
+ASSETS_DIR = env.str("ASSETS_DIR", default="") or str(
+    Path(env.str("STUDIO_DATA_DIR", default="") or BASE_DIR / ".studio") / "assets"
+)
+"""All web processes and all workers see the same."""
+ASSETS_S3_BUCKET = env.str("ASSETS_S3_BUCKET", default="")
+ASSETS_S3_REDIRECT = env.bool("ASSETS_S3_REDIRECT", default=False)
+"""Send readers to the bucket, by an address of five minutes, instead of giving the bytes."""
+
+
+def _asset_storage() -> dict[str, Any]:
+    if not ASSETS_S3_BUCKET:
+        options: dict[str, Any] = {
+            "location": ASSETS_DIR,
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        }
+        return {"BACKEND": "gateway.media.storages.LocalFiles", "OPTIONS": options}
+    options = {
+        "bucket_name": ASSETS_S3_BUCKET,
+        "endpoint_url": env.str("ASSETS_S3_ENDPOINT_URL", default="") or None,
+        "region_name": env.str("ASSETS_S3_REGION", default="") or None,
+        # Without these two boto3 looks for its own: a role, an instance's, a profile's.
+        "access_key": env.str("ASSETS_S3_ACCESS_KEY", default="") or None,
+        "secret_key": env.str("ASSETS_S3_SECRET_KEY", default="") or None,
+        "location": env.str("ASSETS_S3_PREFIX", default=""),
+        "addressing_style": env.str("ASSETS_S3_ADDRESSING", default="auto"),
+    }
+    return {"BACKEND": "gateway.media.s3.S3Files", "OPTIONS": options}
+
+
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "assets": _asset_storage(),
+}
+
+# --- jobs: images and music -----------------------------------------------------------------------
+JOB_DEADLINES_S: dict[str, int] = {
+    "image": env.int("JOB_IMAGE_DEADLINE_S", default=600),
+    "music": env.int("JOB_MUSIC_DEADLINE_S", default=900),
+}
+"""By operation: a job that is not done by then is given up, and costs nothing."""
+JOB_LONG_CALLS = env.int("JOB_LONG_CALLS", default=40)
+"""How many calls that last minutes one worker for media makes at once; below its threads."""
+JOBS_KEPT_DAYS = env.int("JOBS_KEPT_DAYS", default=90)
+JOB_REQUESTS_KEPT_HOURS = env.int("JOB_REQUESTS_KEPT_HOURS", default=24)
+"""How long staff may repeat a job that failed; its request is kept sealed until then."""
 
 # --- messages to people and to customers' servers -------------------------------------------------
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
@@ -271,6 +354,12 @@ def _provider_keys() -> dict[str, str]:
 
 PROVIDER_KEYS = _provider_keys()
 """Slug → our own key, for the providers we have one for."""
+PROVIDER_WEBHOOK_SECRETS: dict[str, str] = {
+    "replicate": env.str("REPLICATE_WEBHOOK_SECRET", default=""),
+}
+"""Slug → what the provider signs its messages to us with; empty, their signature is not checked and
+the signed address alone says that they are for us.
+"""
 SANDBOX_URL = env.str("SANDBOX_URL", default="")
 """Address of the upstream sandbox.
 

@@ -12,4 +12,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("gateway.surfaces.studio.urls")),
     path("", include("gateway.surfaces.llm.urls")),
+    path("", include("gateway.jobs.urls")),
 ]

@@ -1,8 +1,9 @@
-"""Real processes for tests: the gateway's web process and the upstream sandbox."""
+"""Real processes for tests: the gateway's, its workers, and the upstream sandbox."""
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,27 @@ class Gateway:
 
 def run_gateway(directory: Path, environment: Mapping[str, str]) -> Gateway:
     """Start a web process and wait until it is ready."""
+    plan = _plan(directory, environment)
+    child = start(plan.web())
+    wait_until(
+        lambda: status_of(f"{plan.base_url}/health/ready") == 200, child=child, what="The gateway"
+    )
+    return Gateway(url=plan.base_url, child=child)
+
+
+@contextmanager
+def run_media(directory: Path, environment: Mapping[str, str]) -> Iterator[str]:
+    """Run what makes images and music: a web process, a media worker, beat. Gives: the URL."""
+    plan = _plan(directory, environment)
+    with ExitStack() as undo:
+        for spec in (plan.media_worker(), plan.beat()):
+            undo.callback(stop, [start(spec)])
+        gateway = run_gateway(directory, environment)
+        undo.callback(gateway.stop)
+        yield gateway.url
+
+
+def _plan(directory: Path, environment: Mapping[str, str]) -> Plan:
     plan = Plan(
         data_dir=directory,
         host="127.0.0.1",
@@ -43,11 +65,7 @@ def run_gateway(directory: Path, environment: Mapping[str, str]) -> Gateway:
         environment={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
     )
     plan.log_dir.mkdir(exist_ok=True)
-    child = start(plan.web())
-    wait_until(
-        lambda: status_of(f"{plan.base_url}/health/ready") == 200, child=child, what="The gateway"
-    )
-    return Gateway(url=plan.base_url, child=child)
+    return plan
 
 
 def run_sandbox(directory: Path) -> tuple[str, Child]:

@@ -1,5 +1,5 @@
-"""What staff see of the gateway: the catalogue, the calls and their receipts."""
+"""What staff see of the gateway: catalogue, calls, receipts, files, jobs, webhooks, providers."""
 
-from gateway.admin import calls, catalogue
+from gateway.admin import assets, calls, catalogue, jobs, providers, webhooks
 
-__all__ = ["calls", "catalogue"]
+__all__ = ["assets", "calls", "catalogue", "jobs", "providers", "webhooks"]

@@ -75,7 +75,8 @@ def fetch(
         pinned = choose_address(address, _look_up(address, resolve, ends_at))
         with _connected(address, pinned, ends_at, tls_context) as connection:
             connection.request("GET", address.target, headers=_headers(address, headers or {}))
-            return _read(connection.getresponse(), limits, ends_at)
+            with connection.getresponse() as response:  # it holds the socket until it is closed
+                return _read(response, limits, ends_at)
     except AddressRefused as error:
         raise FileRefused("The provider's file is not at a public address.") from error
     except (OSError, http.client.HTTPException, ValueError) as error:

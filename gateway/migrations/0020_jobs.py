@@ -1,6 +1,11 @@
-"""Jobs, their runs and timeline, the bell that calls workers, and the files that are made."""
+"""Jobs, their runs and timeline, and the files that are made."""
 
+from pathlib import Path
+
+import django.db.models.deletion
 from django.db import migrations, models
+
+_VIEW = (Path(__file__).resolve().parent.parent / "sql" / "job_violations.sql").read_text()
 
 
 class Migration(migrations.Migration):
@@ -49,8 +54,10 @@ class Migration(migrations.Migration):
                 ("surface", models.TextField()),
                 ("operation", models.TextField()),
                 ("kind", models.TextField()),
+                ("channel", models.TextField()),
                 ("model", models.TextField()),
                 ("billing", models.TextField()),
+                ("sandbox", models.BooleanField(default=False)),
                 (
                     "state",
                     models.TextField(
@@ -70,8 +77,9 @@ class Migration(migrations.Migration):
                 ("item_count", models.SmallIntegerField()),
                 ("made_count", models.SmallIntegerField(default=0)),
                 ("parameters", models.JSONField(default=dict)),
+                ("routes", models.JSONField(default=list)),
                 ("request", models.BinaryField(null=True)),
-                ("user_key", models.BinaryField(null=True)),
+                ("user_keys", models.BinaryField(null=True)),
                 ("hold_ucr", models.BigIntegerField()),
                 ("charge_ucr", models.BigIntegerField(default=0)),
                 ("price_version", models.IntegerField()),
@@ -79,6 +87,7 @@ class Migration(migrations.Migration):
                 ("result", models.JSONField(default=list)),
                 ("failure_code", models.TextField(default="")),
                 ("failure_text", models.TextField(default="")),
+                ("failure_status", models.SmallIntegerField(default=0)),
                 ("cancel_requested_at", models.DateTimeField(null=True)),
                 ("deadline_at", models.DateTimeField()),
                 ("created_at", models.DateTimeField()),
@@ -92,6 +101,13 @@ class Migration(migrations.Migration):
                         condition=models.Q(("state__in", ["queued", "running"])),
                         fields=["deadline_at"],
                         name="job_open_by_deadline",
+                    ),
+                    models.Index(
+                        condition=models.Q(
+                            ("finished_at__isnull", False), ("request__isnull", False)
+                        ),
+                        fields=["finished_at"],
+                        name="job_with_request",
                     ),
                 ],
                 "constraints": [
@@ -114,10 +130,52 @@ class Migration(migrations.Migration):
                         name="job_charged_for_success",
                     ),
                     models.CheckConstraint(
+                        condition=models.Q(
+                            ("charge_ucr__gte", 0), ("charge_ucr__lte", models.F("hold_ucr"))
+                        ),
+                        name="job_charged_within_hold",
+                    ),
+                    models.CheckConstraint(
                         condition=models.Q(("made_count__lte", models.F("item_count"))),
                         name="job_made_what_was_asked",
                     ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("finished_at__isnull", True), ("state__in", ["queued", "running"])
+                            ),
+                            models.Q(
+                                ("finished_at__isnull", False),
+                                ("user_keys__isnull", True),
+                                models.Q(("state__in", ["queued", "running"]), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="job_ended_without_keys",
+                    ),
                 ],
+            },
+        ),
+        migrations.CreateModel(
+            name="JobEvent",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("run_number", models.SmallIntegerField(null=True)),
+                ("at", models.DateTimeField()),
+                ("what", models.TextField()),
+                ("public", models.BooleanField(default=False)),
+                ("detail", models.JSONField(default=dict)),
+                (
+                    "job",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="events",
+                        to="gateway.job",
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [models.Index(fields=["job", "id"], name="job_event_order")],
             },
         ),
         migrations.CreateModel(
@@ -144,80 +202,68 @@ class Migration(migrations.Migration):
                 ),
                 ("fence", models.IntegerField(default=0)),
                 ("lease_until", models.DateTimeField(null=True)),
+                ("next_at", models.DateTimeField()),
+                ("rung_until", models.DateTimeField(null=True)),
                 ("attempts", models.SmallIntegerField(default=0)),
+                ("attempt_log", models.JSONField(default=list)),
                 ("route_position", models.SmallIntegerField(default=0)),
-                ("provider", models.TextField()),
-                ("model", models.TextField()),
                 ("upstream_id", models.TextField(default="")),
-                ("next_at", models.DateTimeField(null=True)),
+                ("calls_back", models.BooleanField(default=False)),
+                ("cancel_sent_at", models.DateTimeField(null=True)),
                 ("polls", models.IntegerField(default=0)),
                 ("progress", models.FloatField(default=0)),
                 ("answer", models.BinaryField(null=True)),
                 ("made", models.JSONField(default=list)),
                 ("use", models.JSONField(default=dict)),
+                ("charge_ucr", models.BigIntegerField(default=0)),
+                ("cost_ucr", models.BigIntegerField(default=0)),
                 ("failure_code", models.TextField(default="")),
                 ("failure_text", models.TextField(default="")),
+                ("failure_status", models.SmallIntegerField(default=0)),
                 ("submitted_at", models.DateTimeField(null=True)),
+                ("answered_at", models.DateTimeField(null=True)),
                 ("finished_at", models.DateTimeField(null=True)),
                 (
                     "job",
                     models.ForeignKey(
-                        on_delete=models.CASCADE,
+                        on_delete=django.db.models.deletion.CASCADE,
                         related_name="runs",
                         to="gateway.job",
                     ),
                 ),
             ],
-        ),
-        migrations.CreateModel(
-            name="JobBell",
-            fields=[
-                ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("created_at", models.DateTimeField()),
-                (
-                    "run",
-                    models.ForeignKey(
-                        on_delete=models.CASCADE,
-                        related_name="bells",
-                        to="gateway.jobrun",
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="JobEvent",
-            fields=[
-                ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("run_number", models.SmallIntegerField(null=True)),
-                ("at", models.DateTimeField()),
-                ("what", models.TextField()),
-                ("public", models.BooleanField(default=False)),
-                ("detail", models.JSONField(default=dict)),
-                (
-                    "job",
-                    models.ForeignKey(
-                        on_delete=models.CASCADE,
-                        related_name="events",
-                        to="gateway.job",
-                    ),
-                ),
-            ],
             options={
-                "indexes": [models.Index(fields=["job", "id"], name="job_event_order")],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(
+                            ("state__in", ["queued", "submitting", "unknown", "running", "storing"])
+                        ),
+                        fields=["next_at"],
+                        name="job_run_due",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("job", "number"), name="job_run_number"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "state__in",
+                                [
+                                    "queued",
+                                    "submitting",
+                                    "unknown",
+                                    "running",
+                                    "storing",
+                                    "succeeded",
+                                    "failed",
+                                    "canceled",
+                                ],
+                            )
+                        ),
+                        name="job_run_state_known",
+                    ),
+                ],
             },
         ),
-        migrations.AddIndex(
-            model_name="jobrun",
-            index=models.Index(
-                condition=models.Q(
-                    ("state__in", ["queued", "submitting", "unknown", "running", "storing"])
-                ),
-                fields=["next_at"],
-                name="job_run_due",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="jobrun",
-            constraint=models.UniqueConstraint(fields=("job", "number"), name="job_run_number"),
-        ),
+        migrations.RunSQL(_VIEW, "DROP VIEW job_violations"),
     ]

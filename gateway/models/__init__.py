@@ -1,4 +1,4 @@
-"""Tables of the gateway: the catalogue, the calls, the jobs and what they made."""
+"""Tables of the gateway: the catalogue, the calls, the jobs, what they made, who is told of it."""
 
 from gateway.models.asset import Asset
 from gateway.models.call import Call
@@ -10,7 +10,9 @@ from gateway.models.catalogue import (
     KindPolicy,
     KindRoute,
 )
-from gateway.models.job import Job, JobBell, JobEvent, JobRun
+from gateway.models.health import ProviderHealth
+from gateway.models.job import Job, JobEvent, JobRun
+from gateway.models.webhook import WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "Alias",
@@ -20,9 +22,11 @@ __all__ = [
     "CatalogueModel",
     "CatalogueRevision",
     "Job",
-    "JobBell",
     "JobEvent",
     "JobRun",
     "KindPolicy",
     "KindRoute",
+    "ProviderHealth",
+    "WebhookDelivery",
+    "WebhookEndpoint",
 ]

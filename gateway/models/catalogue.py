@@ -34,8 +34,7 @@ class CatalogueModel(CatalogueRow):
     upstream_model = models.TextField(
         blank=True,
         default="",
-        help_text="What the provider calls it, where the name is ours "
-        "(image and music only).",
+        help_text="What the provider calls it, where the name is ours (image and music only).",
     )
     context_tokens = models.IntegerField(default=0)
     max_output_tokens = models.IntegerField(default=0)

@@ -1,4 +1,4 @@
-"""Long work: a job, its runs at providers, what happened to it, and the bell that calls a worker.
+"""Long work: a job, its runs at providers, and what happened to it.
 
 A job's id is its request's, its call row's and its hold's. Rows are written by `gateway/jobs` only.
 """
@@ -10,9 +10,10 @@ from django.db.models import F, Q
 class Job(models.Model):
     """One piece of long work, from its hold to its settle. Final states never change.
 
-    `request` and `user_key` are sealed for this row and dropped when it ends (the request later,
-    for staff who repeat what failed). `parameters` is what may be shown of the request, `result`
-    what callers are told of each file. `version` grows with every change that callers may see.
+    `request` and `user_keys` are sealed for this row; the keys are dropped when it ends, the
+    request too, but where staff may repeat it a day later. `parameters` is what may be shown of the
+    request, `result` what callers are told of each file, `routes` where it may be made, the first
+    preferred. `version` grows with every change that callers may see. Amounts are µcr.
     """
 
     class State(models.TextChoices):
@@ -35,16 +36,19 @@ class Job(models.Model):
     surface = models.TextField()
     operation = models.TextField()
     kind = models.TextField()
+    channel = models.TextField()
     model = models.TextField()
     billing = models.TextField()
+    sandbox = models.BooleanField(default=False)
     state = models.TextField(choices=State, default=State.QUEUED)
     version = models.IntegerField(default=1)
     progress = models.FloatField(default=0)
     item_count = models.SmallIntegerField()
     made_count = models.SmallIntegerField(default=0)
     parameters = models.JSONField(default=dict)
+    routes = models.JSONField(default=list)
     request = models.BinaryField(null=True)
-    user_key = models.BinaryField(null=True)
+    user_keys = models.BinaryField(null=True)
     hold_ucr = models.BigIntegerField()
     charge_ucr = models.BigIntegerField(default=0)
     price_version = models.IntegerField()
@@ -52,6 +56,7 @@ class Job(models.Model):
     result = models.JSONField(default=list)
     failure_code = models.TextField(default="")
     failure_text = models.TextField(default="")
+    failure_status = models.SmallIntegerField(default=0)
     cancel_requested_at = models.DateTimeField(null=True)
     deadline_at = models.DateTimeField()
     created_at = models.DateTimeField()
@@ -66,6 +71,11 @@ class Job(models.Model):
                 condition=Q(state__in=["queued", "running"]),
                 name="job_open_by_deadline",
             ),
+            models.Index(
+                fields=["finished_at"],
+                condition=Q(request__isnull=False, finished_at__isnull=False),
+                name="job_with_request",
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -79,7 +89,17 @@ class Job(models.Model):
                 name="job_charged_for_success",
             ),
             models.CheckConstraint(
+                condition=Q(charge_ucr__gte=0, charge_ucr__lte=F("hold_ucr")),
+                name="job_charged_within_hold",
+            ),
+            models.CheckConstraint(
                 condition=Q(made_count__lte=F("item_count")), name="job_made_what_was_asked"
+            ),
+            models.CheckConstraint(
+                condition=Q(finished_at__isnull=True, state__in=["queued", "running"])
+                | Q(finished_at__isnull=False, user_keys__isnull=True)
+                & ~Q(state__in=["queued", "running"]),
+                name="job_ended_without_keys",
             ),
         ]
 
@@ -88,11 +108,15 @@ class Job(models.Model):
 
 
 class JobRun(models.Model):
-    """One submission to a provider and what became of it.
+    """One submission to a provider and what became of it; also the outbox: work is due at
+    `next_at`.
 
     A run is worked on under a lease: `fence` grows with each, and who holds an older one can no
     longer write. `submitting` is committed before anything is sent, so a run found in it without a
     lease may or may not have been begun: it becomes `unknown` and is never sent again.
+    `rung_until` keeps the ring from calling workers twice for one piece of work. `route_position`
+    is the place of its route among the job's. `answer` is the sealed answer whose files are being
+    fetched.
     """
 
     class State(models.TextChoices):
@@ -108,6 +132,7 @@ class JobRun(models.Model):
         CANCELED = "canceled"
 
     FINAL = (State.SUCCEEDED, State.FAILED, State.CANCELED)
+    OPEN = (State.QUEUED, State.SUBMITTING, State.UNKNOWN, State.RUNNING, State.STORING)
 
     id = models.UUIDField(primary_key=True)
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="runs")
@@ -116,20 +141,26 @@ class JobRun(models.Model):
     state = models.TextField(choices=State, default=State.QUEUED)
     fence = models.IntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
+    next_at = models.DateTimeField()
+    rung_until = models.DateTimeField(null=True)
     attempts = models.SmallIntegerField(default=0)
+    attempt_log = models.JSONField(default=list)
     route_position = models.SmallIntegerField(default=0)
-    provider = models.TextField()
-    model = models.TextField()
     upstream_id = models.TextField(default="")
-    next_at = models.DateTimeField(null=True)
+    calls_back = models.BooleanField(default=False)
+    cancel_sent_at = models.DateTimeField(null=True)
     polls = models.IntegerField(default=0)
     progress = models.FloatField(default=0)
     answer = models.BinaryField(null=True)
     made = models.JSONField(default=list)
     use = models.JSONField(default=dict)
+    charge_ucr = models.BigIntegerField(default=0)
+    cost_ucr = models.BigIntegerField(default=0)
     failure_code = models.TextField(default="")
     failure_text = models.TextField(default="")
+    failure_status = models.SmallIntegerField(default=0)
     submitted_at = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -142,6 +173,21 @@ class JobRun(models.Model):
         ]
         constraints = [
             models.UniqueConstraint(fields=["job", "number"], name="job_run_number"),
+            models.CheckConstraint(
+                condition=Q(
+                    state__in=[
+                        "queued",
+                        "submitting",
+                        "unknown",
+                        "running",
+                        "storing",
+                        "succeeded",
+                        "failed",
+                        "canceled",
+                    ]
+                ),
+                name="job_run_state_known",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -164,14 +210,3 @@ class JobEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.job_id} {self.what}"
-
-
-class JobBell(models.Model):
-    """The outbox: a run that a worker is to be called for; gone once the broker has the message."""
-
-    id = models.BigAutoField(primary_key=True)
-    run = models.ForeignKey(JobRun, on_delete=models.CASCADE, related_name="bells")
-    created_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return str(self.run_id)

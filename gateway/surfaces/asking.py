@@ -1,5 +1,5 @@
-"""What views behind the Django door share: who asks, by which method, reading the question, and
-asking the database in a thread.
+"""What views share, behind the Django door above all: who asks, by which method, reading the
+question, and asking the database in a thread.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 from asgiref.sync import sync_to_async
 from django.db import connection
+from django.http import QueryDict
 
 from gateway.surfaces.middleware import ApiRequest
 from studio.accounts.callers import Caller
@@ -66,18 +67,18 @@ def read_credits(amount: Decimal, field: str) -> int:
         raise InvalidRequest(f"{field}: {error}", details={"param": field}) from error
 
 
-def check_query(request: ApiRequest, known: tuple[str, ...]) -> None:
+def check_query(query: QueryDict, known: tuple[str, ...]) -> None:
     """Refuse parameters that mean nothing here, or are given twice. Raises: InvalidRequest."""
-    for name, values in request.GET.lists():
+    for name, values in query.lists():
         if name not in known:
             raise _refused(name, f"not known here; there are {', '.join(known)}")
         if len(values) > 1:
             raise _refused(name, "given more than once")
 
 
-def read_moment(request: ApiRequest, name: str) -> datetime | None:
+def read_moment(query: QueryDict, name: str) -> datetime | None:
     """Read a moment (RFC 3339, with its offset) of the query. Raises: InvalidRequest."""
-    text = request.GET.get(name)
+    text = query.get(name)
     if text is None:
         return None
     try:
@@ -99,9 +100,9 @@ def read_id(text: str | None, name: str) -> UUID | None:
         raise _refused(name, "not a request id") from error
 
 
-def read_count(request: ApiRequest, name: str, *, default: int, most: int) -> int:
+def read_count(query: QueryDict, name: str, *, default: int, most: int) -> int:
     """Read a count from 1 to `most`. Raises: InvalidRequest."""
-    text = request.GET.get(name)
+    text = query.get(name)
     if text is None:
         return default
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= most):  # noqa: PLR2004  an int's

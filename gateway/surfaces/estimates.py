@@ -1,4 +1,6 @@
-"""POST /v1/estimate: what a chat or embeddings would cost, from the very body of the call."""
+"""POST /v1/estimate: what a call or a job would cost, from its very body."""
+
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -12,6 +14,7 @@ from gateway.quoting import ChatTask
 from gateway.surfaces.chat import check_media_type
 from gateway.surfaces.door import Answer, Request
 from gateway.surfaces.entry import entered
+from gateway.surfaces.jobs.estimates import estimate_job
 from gateway.surfaces.single import single_task
 from gateway.works import EmbeddingWork
 from studio.accounts.callers import Caller
@@ -27,6 +30,7 @@ class _Told(msgspec.Struct):
 
     messages: Raw = _ABSENT
     input: Raw = _ABSENT
+    prompt: Raw = _ABSENT
 
 
 class _Price(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -66,20 +70,24 @@ async def estimate(request: Request) -> Answer:
     """Answer what the call would hold and likely cost; nothing is held, charged or sent."""
     async with entered(request, "estimate") as admitted:
         caller = admitted.caller
-        require_scope(caller, "chat")
         check_media_type(request)
         body = await request.read_body(_BODY_LIMIT_BYTES)
-        told = read_body(_TOLD, body)
-        chat, embedding = told.messages != _ABSENT, told.input != _ABSENT
-        if chat == embedding:
-            raise InvalidRequest(
-                "Send the body of a chat (with messages) or of embeddings (with input)."
-            )
-        estimated = await (_chat if chat else _embedding)(request, caller, body)
-        return Answer(
-            body=msgspec.json.encode(_written(estimated, caller)),
-            headers=[(b"cache-control", b"no-store")],
+        written = await _estimated(request, caller, body)
+        return Answer(body=msgspec.json.encode(written), headers=[(b"cache-control", b"no-store")])
+
+
+async def _estimated(request: Request, caller: Caller, body: bytes) -> "_Body | dict[str, Any]":
+    told = read_body(_TOLD, body)
+    chat, embedding, job = (field != _ABSENT for field in (told.messages, told.input, told.prompt))
+    if chat + embedding + job != 1:
+        raise InvalidRequest(
+            "Send the body of a chat (with messages), of embeddings (with input), "
+            "or of images or music (with prompt)."
         )
+    if job:
+        return await estimate_job(request, caller, body)
+    require_scope(caller, "chat")
+    return _written(await (_chat if chat else _embedding)(request, caller, body), caller)
 
 
 async def _chat(request: Request, caller: Caller, body: bytes) -> Estimate:

@@ -193,6 +193,8 @@ def _start_everything(running: Running, host: str, port: int) -> None:
     if sandbox_port:
         addresses["SANDBOX_URL"] = f"http://127.0.0.1:{sandbox_port}"
         addresses |= planning.sandbox_payments(os.environ, sandbox_port)
+    if not os.environ.get("ASSETS_DIR"):
+        addresses["ASSETS_DIR"] = str(data_dir / "assets")
     environment = planning.product_environment(os.environ, secrets, addresses)
     plan = planning.Plan(data_dir=data_dir, host=host, port=port, environment=environment)
     if sandbox_port:

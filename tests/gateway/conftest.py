@@ -3,6 +3,7 @@
 Everything here commits, as the gateway is another process.
 """
 
+import functools
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,8 +19,10 @@ from billing.queries import read_balance
 from billing.services import grant_credits
 from studio.accounts.services import create_app_key, create_workspace
 from studio.core.money import UCR_PER_CREDIT
-from tests.databases import Database, django_on
+from tests.databases import WORKER, Database, Facts, cloned, django_on
+from tests.running import run_media
 
+MakePayer = Callable[..., "Payer"]
 CHAT = {"messages": [{"role": "user", "content": "Hello!"}], "kind": "chat.default"}
 
 
@@ -83,26 +86,23 @@ def open_database(
         yield
 
 
-@pytest.fixture
-def make_payer(open_database: None, gateway_url: str) -> Callable[..., Payer]:
-    """Make workspaces with credits and a key."""
-
-    def make(
-        *, credits: float = 1000, tier: str = "managed", url: str = gateway_url, **key: Any
-    ) -> Payer:
-        workspace = create_workspace(name=f"payer-{uuid.uuid4()}", tier=tier)
-        if credits:
-            grant_credits(
-                workspace_id=workspace.pk,
-                amount_ucr=int(credits * UCR_PER_CREDIT),
-                reason="test",
-            )
-        issued = create_app_key(workspace_id=workspace.pk, **key)
-        return Payer(
-            workspace_id=workspace.pk, app_key_id=issued.app_key_id, key=issued.token, url=url
+def new_payer(*, url: str, credits: float = 1000, tier: str = "managed", **key: Any) -> Payer:
+    """Make a workspace with credits and a key."""
+    workspace = create_workspace(name=f"payer-{uuid.uuid4()}", tier=tier)
+    if credits:
+        grant_credits(
+            workspace_id=workspace.pk,
+            amount_ucr=int(credits * UCR_PER_CREDIT),
+            reason="test",
         )
+    issued = create_app_key(workspace_id=workspace.pk, **key)
+    return Payer(workspace_id=workspace.pk, app_key_id=issued.app_key_id, key=issued.token, url=url)
 
-    return make
+
+@pytest.fixture
+def make_payer(open_database: None, gateway_url: str) -> MakePayer:
+    """Make workspaces with credits and a key."""
+    return functools.partial(new_payer, url=gateway_url)
 
 
 @pytest.fixture
@@ -120,3 +120,47 @@ def gateway_owner(gateway_database: Database) -> Callable[[str], None]:
             owner.execute(statements)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def media_database(server_facts: Facts) -> Iterator[Database]:
+    """The database of the gateway that makes images and music."""
+    with cloned(server_facts, f"studio_test_{WORKER}_media") as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def media_url(
+    media_database: Database,
+    gateway_environment: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
+    """Run a gateway with a media worker and the clock; its broker is its own."""
+    directory = tmp_path_factory.mktemp("media")
+    address, _, number = gateway_environment["REDIS_URL"].rpartition("/")
+    environment = gateway_environment | {
+        "DATABASE_URL": media_database.app_url,
+        "DATABASE_OWNER_URL": media_database.owner_url,
+        "REDIS_URL": f"{address}/{int(number) + 8}",
+        "ASSETS_DIR": str(directory / "assets"),
+    }
+    with run_media(directory, environment) as url:
+        yield url
+
+
+@pytest.fixture
+def make_media_payer(
+    django_db_setup: None,
+    media_database: Database,
+    media_url: str,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[MakePayer]:
+    """Make workspaces at the gateway that makes images and music."""
+    with django_db_blocker.unblock(), django_on(media_database):
+        yield functools.partial(new_payer, url=media_url)
+
+
+@pytest.fixture
+def media_payer(make_media_payer: MakePayer) -> Payer:
+    """One workspace with 1 000 credits on the tier managed, for images and music."""
+    return make_media_payer()

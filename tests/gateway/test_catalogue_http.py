@@ -125,13 +125,15 @@ def test_models_are_one_answer_for_the_studio_s_clients_and_openai_s(payer: Paye
     }
     assert (stable["image.default"]["provider"], stable["image.default"]["available"]) == (
         "replicate",
-        False,
+        True,
     )
+    assert stable["voice.default"]["available"] is False
     assert body["object"] == "list"
     assert {entry["object"] for entry in body["data"]} == {"model"}
     listed = {entry["id"] for entry in body["data"]}
     assert {"chat.default", "studiocore-1", "gpt-5.6-sol", "gpt-5", "chat.claude"} <= listed
-    assert "image.default" not in listed
+    assert {"image.default", "dall-e-3", "music.default"} <= listed
+    assert "voice.default" not in listed
     deprecated = {(entry.get("kind"), entry["model"]): entry for entry in body["deprecated"]}
     assert deprecated["chat.gpt5", "gpt-5"] == {
         "kind": "chat.gpt5",

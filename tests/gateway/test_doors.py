@@ -19,7 +19,7 @@ UNKNOWN_PATHS = [
     "/v1/chat/completions/nothing",
     "/v1/responses/nothing",
     "/v1/messages/batches",
-    "/v1/images/generations",
+    "/v1/images/generations/nothing",
     "/api/v1/llm/nothing",
     "/api/image-studio/create",
     "/speech/voices",
@@ -85,8 +85,9 @@ def test_every_api_path_needs_a_credential_and_says_so_in_its_envelope(
     for method in methods:
         response = requests.request(method, gateway_url + path, timeout=10)
         assert response.status_code == 401
-        assert envelope_text(surface, response.json()) == REQUIRED_TEXT
         assert response.headers["content-type"] == "application/json"
+        if method != "HEAD":
+            assert envelope_text(surface, response.json()) == REQUIRED_TEXT
 
 
 @pytest.mark.parametrize("path", sorted(PUBLIC - {"/v1/stripe/webhook"}))

@@ -344,10 +344,9 @@ def test_models_are_listed_and_shown(gemini: genai.Client) -> None:
 
 
 def test_embeddings_are_unit_vectors_that_follow_from_the_text(gemini: genai.Client) -> None:
-    texts: list[types.ContentUnion] = ["one", "two", "one"]
     answer = gemini.models.embed_content(
         model="gemini-embedding-001",
-        contents=texts,
+        contents=list[types.ContentUnion](("one", "two", "one")),
         config=types.EmbedContentConfig(output_dimensionality=8),
     )
     vectors = [embedding.values or [] for embedding in answer.embeddings or []]

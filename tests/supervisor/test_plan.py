@@ -83,3 +83,47 @@ def test_base_url_can_be_called_from_this_machine(host: str, url: str) -> None:
 )
 def test_it_is_said_who_answers(environment: dict[str, str], words: str) -> None:
     assert plan.who_answers(environment) == words
+
+
+def test_the_sandbox_s_stripe_stands_in_while_developing() -> None:
+    wired = plan.sandbox_payments({}, 9100)
+    assert wired["STRIPE_API_BASE"] == "http://127.0.0.1:9100/stripe"
+    assert wired["STRIPE_SECRET_KEY"].startswith("sk_test_sandbox_")
+    assert wired["STRIPE_WEBHOOK_SECRET"].startswith("whsec_sandbox_")
+    assert plan.sandbox_payments({}, 9100) != wired
+    environment = wired | {"SANDBOX_URL": "http://127.0.0.1:9100"}
+    made = plan.Plan(data_dir=Path("/data"), host="::", port=8000, environment=environment)
+    assert made.sandbox(9100).command[-2:] == [
+        "--stripe-webhooks",
+        "http://[::1]:8000/v1/stripe/webhook",
+    ]
+    assert "no money moves" in plan.who_is_paid(environment)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"STRIPE_SECRET_KEY": "sk_test_mine"},
+        {"STRIPE_SECRET_KEY_FILE": "/key"},
+        {"DEBUG": "0", "STUDIO_EMBEDDED": "1"},
+    ],
+)
+def test_the_sandbox_s_stripe_stands_in_for_nobody_else(environment: dict[str, str]) -> None:
+    assert plan.sandbox_payments(environment, 9100) == {}
+    made = plan.Plan(data_dir=Path("/data"), host="::", port=8000, environment=environment)
+    assert "--stripe-webhooks" not in made.sandbox(9100).command
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({}, "are off (STRIPE_SECRET_KEY is not set)"),
+        ({"STRIPE_SECRET_KEY": "sk_test_1"}, "go to Stripe itself (STRIPE_SECRET_KEY is set)"),
+        (
+            {"STRIPE_SECRET_KEY": "sk_test_1", "STRIPE_API_BASE": "https://proxy.test"},
+            "go to https://proxy.test (STRIPE_SECRET_KEY is set)",
+        ),
+    ],
+)
+def test_it_is_said_who_is_paid(environment: dict[str, str], words: str) -> None:
+    assert plan.who_is_paid(environment) == words

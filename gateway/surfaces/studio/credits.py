@@ -106,13 +106,13 @@ async def credits(request: ApiRequest) -> HttpResponse:
 async def ledger(request: ApiRequest) -> HttpResponse:
     """List the workspace's journal, the newest first, a page at a time."""
     caller = _enter(request, "GET", scope=_READ)
-    asking.check_query(request, _LEDGER_QUERY)
+    asking.check_query(request.GET, _LEDGER_QUERY)
     question = JournalQuestion(
         kinds=_kinds(request),
-        since=asking.read_moment(request, "from"),
-        until=asking.read_moment(request, "to"),
+        since=asking.read_moment(request.GET, "from"),
+        until=asking.read_moment(request.GET, "to"),
         request_id=asking.read_id(request.GET.get("request_id"), "request_id"),
-        limit=asking.read_count(request, "limit", default=50, most=MOST_ENTRIES),
+        limit=asking.read_count(request.GET, "limit", default=50, most=MOST_ENTRIES),
         cursor=request.GET.get("cursor"),
     )
     page: JournalPage = await asking.in_thread(read_journal, caller.workspace_id, question)

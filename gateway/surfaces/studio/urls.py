@@ -6,7 +6,7 @@ They ignore cookies and take credentials from headers only, so there is nothing 
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
-from gateway.surfaces.studio import credits, payments, views
+from gateway.surfaces.studio import credits, payments, views, webhooks
 
 urlpatterns = [
     path("health", views.health),
@@ -21,5 +21,11 @@ urlpatterns = [
     path("v1/credits/checkout", csrf_exempt(payments.open_checkout)),
     path("v1/credits/portal", csrf_exempt(payments.open_portal)),
     path("v1/credits/auto-recharge", csrf_exempt(payments.auto_recharge)),
+    path("v1/webhooks", csrf_exempt(webhooks.webhooks)),
+    path("v1/webhooks/<uuid:webhook_id>", csrf_exempt(webhooks.webhook)),
+    path("v1/webhooks/<uuid:webhook_id>/test", csrf_exempt(webhooks.test)),
+    path("v1/webhooks/<uuid:webhook_id>/rotate", csrf_exempt(webhooks.rotate)),
+    path("v1/webhooks/<uuid:webhook_id>/deliveries", csrf_exempt(webhooks.deliveries)),
+    path("v1/webhooks/deliveries/<uuid:delivery_id>/replay", csrf_exempt(webhooks.replay)),
     path("v1/stripe/webhook", csrf_exempt(payments.stripe_webhook)),
 ]
