@@ -25,6 +25,7 @@ _VIEWS = {
     "guards": f"SELECT * FROM ledger.ledger_guard_violations LIMIT {_MOST}",  # noqa: S608  our own
     "ledger": f"SELECT * FROM ledger.ledger_violations LIMIT {_MOST}",  # noqa: S608  our own
     "usage": f"SELECT * FROM usage_violations LIMIT {_MOST}",  # noqa: S608  our own
+    "jobs": f"SELECT * FROM job_violations LIMIT {_MOST}",  # noqa: S608  our own
 }
 _CALLS_LAST = timedelta(hours=2)
 """Longer than a call lives; one with a hold is looked at however old it is."""
@@ -54,6 +55,7 @@ def _read(name: str) -> str:
 _RECENT = {
     "ledger": _recent(_read("recent_entries"), read_of_billing("ledger_checks")),
     "usage": _recent(_read("recent_calls"), _read("usage_checks")),
+    "jobs": _recent(_read("recent_jobs"), _read("job_checks")),
 }
 _KEEP_ALL = _read("reconciled_all")
 _KEEP_SINCE = _read("reconciled_since")

@@ -5,7 +5,9 @@ from pathlib import Path
 import django.db.models.deletion
 from django.db import migrations, models
 
-_VIEW = (Path(__file__).resolve().parent.parent / "sql" / "job_violations.sql").read_text()
+from studio.core.sql_files import read_sql_file
+
+_VIEW = read_sql_file(Path(__file__).resolve().parent.parent / "sql" / "job_violations.sql")
 
 
 class Migration(migrations.Migration):

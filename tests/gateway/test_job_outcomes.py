@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
+from django.db import transaction
 from pytest_django import DjangoDbBlocker, Settings
 
 from gateway.jobs.addresses import callback_url
@@ -15,6 +16,7 @@ from gateway.jobs.leases import lease_run
 from gateway.jobs.transitions import begin_submission
 from gateway.jobs.working import work_on_run
 from gateway.models import Job, JobRun
+from gateway.reconcile import find_violations, reconcile_all, reconcile_since_last
 from gateway.routing import Upstreams
 from studio.core.errors import NotFound, Unauthenticated
 from tests.databases import WORKER, Facts
@@ -209,3 +211,32 @@ def test_a_worker_that_was_overtaken_cannot_write(stage: JobStage) -> None:
     assert begin_submission(stale, calls_back=False) is False
     assert Job.objects.get(pk=job_id).state == "succeeded"
     assert stage.balance() == PAID
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        (
+            "UPDATE gateway_job SET charge_ucr = charge_ucr - 1 WHERE id = %s",
+            "job and ledger differ",
+        ),
+        ("UPDATE gateway_jobrun SET state = 'running' WHERE job_id = %s", "ended with a run open"),
+        ("UPDATE gateway_job SET made_count = 0 WHERE id = %s", "succeeded without a file"),
+        ("DELETE FROM gateway_asset WHERE job_id = %s", "file is not ours"),
+    ],
+)
+def test_a_job_that_was_bent_by_hand_is_found_by_both_checks(
+    stage: JobStage, damage: str, found: str
+) -> None:
+    assert reconcile_all() == []
+    job_id = stage.begin()
+    stage.drive(job_id)
+    assert reconcile_since_last() == []
+    with transaction.atomic():
+        assert set_rows(damage, job_id) == 1
+        for check in (find_violations, reconcile_since_last):
+            [violation] = [one for one in check() if one.source == "jobs"]
+            assert found in violation.text
+            assert str(job_id) in violation.text
+        transaction.set_rollback(True)
+    assert reconcile_since_last() == []
