@@ -6,6 +6,7 @@ slow.py         case: many slow streams at once
 parts.py        cases: the ledger alone, admission alone
 exact.py        proofs: nobody is admitted too much
 finance.py      case: a statement of a million rows
+jobs.py         jobs beside a million others, on servers of its own
 stack.py        servers and processes of one run
 prepare.py      tier, workspaces, keys and credits of a run
 measure.py      one interleaved measurement

@@ -11,6 +11,7 @@ holds.py     far more callers at once than the wallet affords
 
 web_points.py  a gateway killed at each point of the walk (points.py), to which scene.py leads it
                by gates.py; aftermath.py knows what must have become of its calls
+jobs.py      media workers killed at each state of a job, the broker flushed, messages repeated
 hands.py     a worker or a person of ours who may be killed, and deeds.py what they do
 
 money.py     the ledger's own cases: `ledger`, and `ledger-kills`      plans.py  what they pass on

@@ -10,6 +10,7 @@ import msgspec
 
 from bench.torture.checking import FREED_WITHIN_S
 from bench.torture.holds import allow_files, crowd
+from bench.torture.jobs import torture_jobs
 from bench.torture.money import torture_ledger, torture_ledger_kills
 from bench.torture.payments import Storm, torture_payments
 from bench.torture.rounds import Report, Round, Target, run_round
@@ -19,6 +20,7 @@ from bench.torture.web_points import torture_web_points
 MIXED = "mixed"
 MONEY = ("ledger", "ledger-kills")
 WEB_POINTS = "web-points"
+JOBS = "jobs"
 TARGETS: tuple[Target, ...] = ("web", "postgres", "redis", "deploy")
 _HOLD_GATEWAYS = 4
 _PAYMENTS = 400
@@ -48,6 +50,8 @@ def torture(options: Options) -> int:
         return _holds(options)
     if options.what == WEB_POINTS:
         return torture_web_points(kills=options.kills, seed=options.seed, callers=options.callers)
+    if options.what == JOBS:
+        return torture_jobs(kills=options.kills, seed=options.seed)
     if options.what == "stripe":
         return torture_payments(
             Storm(payments=_PAYMENTS, deliveries=_DELIVERIES, seed=options.seed)

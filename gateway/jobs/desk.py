@@ -22,6 +22,7 @@ from gateway.jobs.statements import (
     hold_jobs_parameters,
     open_jobs_parameters,
 )
+from gateway.jobs.views import view_of
 from gateway.jobs.waiting import Listener
 from gateway.lane import Lane, LaneDown, Row
 from gateway.runtime import Runtime, conninfo
@@ -122,7 +123,11 @@ def desk_of(runtime: Runtime) -> JobDesk:
 def _verdicts(rows: list[Row], repeated: bool) -> list[JobVerdict]:
     """Read the verdicts; a statement that went out twice may find its own first go (`open`)."""
     return [
-        JobVerdict("held" if repeated and row[0] == "open" else row[0], row[1], row[2])
+        JobVerdict(
+            "held" if repeated and row[0] == "open" else row[0],
+            row[1],
+            view_of(row[2:]) if row[2] is not None else None,
+        )
         for row in rows
     ]
 

@@ -54,7 +54,7 @@ def repeat_job(job_id: UUID, *, by: str) -> UUID:
     with transaction.atomic(durable=True):
         with connection.cursor() as cursor:
             cursor.execute(HOLD_JOBS, hold_jobs_parameters([new]))
-            verdict, available_ucr, _ = cursor.fetchone()
+            verdict, available_ucr, *_ = cursor.fetchone()
         check_held(verdict, available_ucr=available_ucr, hold_ucr=new.hold_ucr)
         tell(job.pk, "repeated", detail={"by": by, "job": str(new.id)})
         tell(new.id, "repeats", detail={"by": by, "job": str(job.pk)})

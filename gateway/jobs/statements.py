@@ -5,12 +5,12 @@ Jobs are rare beside chats and have nested parts, so their rows travel as one JS
 
 import base64
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
+from gateway.jobs.views import COLUMNS, JobView
 from gateway.statements import read_sql
 
 LEASE_BEYOND_S = 600
@@ -69,14 +69,17 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobVerdict(msgspec.Struct, frozen=True):
-    """`verdict` is the ledger's word, `available_ucr` what is left; `at` the database's time."""
+    """`verdict` is the ledger's word, `available_ucr` what is left; `job` what was written, None
+    where that is not known (the statement was sent twice).
+    """
 
     verdict: str
     available_ucr: int
-    at: datetime
+    job: JobView | None
 
 
-_STATEMENT = read_sql("hold_jobs")
+_COLUMNS = ", ".join(f"j.{name}" for name in COLUMNS)
+_STATEMENT = read_sql("hold_jobs").replace("/* columns */", _COLUMNS)
 HOLD_JOBS = _STATEMENT.replace("/* verdicts */", read_sql("hold_verdicts"))
 OPEN_JOBS = _STATEMENT.replace("/* verdicts */", read_sql("open_verdicts"))
 

@@ -69,7 +69,7 @@ async def submit(runtime: Runtime, task: JobTask, request: MediaRequest) -> Subm
         return known
     check_held(verdict.verdict, available_ucr=verdict.available_ucr, hold_ucr=quote.hold_ucr)
     desk.ring([str(run.id) for run in new.runs])
-    job = await read_job(runtime, new.id, workspace_id=new.workspace_id)
+    job = verdict.job or await read_job(runtime, new.id, workspace_id=new.workspace_id)
     return SubmittedJob(
         job=job,
         replayed=False,

@@ -31,6 +31,7 @@ WITH v AS MATERIALIZED (
          'queued', 1, 0, item_count, 0, parameters, routes, decode(request, 'base64'), decode(user_keys, 'base64'),
          hold_ucr, 0, price_version, markup_bp, '[]', '', '', 0, now() + make_interval(secs => deadline_s), now()
   FROM i
+  RETURNING *
 ), r AS (
   INSERT INTO gateway_jobrun (
     id, job_id, number, item_count, state, fence, next_at, rung_until, attempts, attempt_log, route_position,
@@ -43,4 +44,4 @@ WITH v AS MATERIALIZED (
   INSERT INTO gateway_jobevent (job_id, at, what, public, detail)
   SELECT id, now(), 'created', true, '{}' FROM i
 )
-SELECT verdict, available, now() FROM v ORDER BY n
+SELECT v.verdict, v.available, /* columns */ FROM v LEFT JOIN i ON i.n = v.n LEFT JOIN j ON j.id = i.id ORDER BY v.n

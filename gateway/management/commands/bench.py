@@ -6,9 +6,13 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 
+from bench.jobs import bench_jobs
 from bench.measure import Options
 from bench.run import CASES, run
 from studio.supervisor.places import CannotStart
+
+JOBS = "jobs"
+"""A case with servers of its own, which is run alone."""
 
 
 class Command(BaseCommand):
@@ -19,7 +23,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
-        parser.add_argument("names", nargs="*", metavar="name", help=", ".join(CASES))
+        parser.add_argument("names", nargs="*", metavar="name", help=", ".join([*CASES, JOBS]))
         parser.add_argument("--seconds", type=float, default=4, help="per measurement")
         parser.add_argument("--rounds", type=int, default=3, help="the median is shown")
         parser.add_argument(
@@ -40,9 +44,15 @@ class Command(BaseCommand):
         **_: object,
     ) -> None:
         """Run the cases; exit code 1 if anything was wrong."""
+        if names == [JOBS]:
+            if not bench_jobs(seconds=seconds):
+                sys.exit(1)
+            return
         unknown = [name for name in names if name not in CASES]
         if unknown:
-            raise CommandError(f"No case {', '.join(unknown)}. There are: {', '.join(CASES)}.")
+            raise CommandError(
+                f"No case {', '.join(unknown)}. There are: {', '.join(CASES)}, and {JOBS} alone."
+            )
         options = Options(seconds=seconds, rounds=rounds, clients=tuple(clients), streams=streams)
         try:
             good = run(names, options, json)

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from bench.torture.command import MIXED, MONEY, TARGETS, WEB_POINTS, Options, torture
+from bench.torture.command import JOBS, MIXED, MONEY, TARGETS, WEB_POINTS, Options, torture
 
 
 class Command(BaseCommand):
@@ -17,9 +17,10 @@ class Command(BaseCommand):
 
     help = (
         "Kills gateways, PostgreSQL or Redis under load (a gateway at each point of the walk: "
-        "web-points; or floods one wallet: holds; or moves money beside an oracle: ledger, "
-        "ledger-kills; or storms with payments: stripe) on throw-away servers. Exit code 1 if an "
-        "acknowledged call was lost or changed, an invariant broken or credit held too long."
+        "web-points; media workers at each state of a job: jobs; or floods one wallet: holds; or "
+        "moves money beside an oracle: ledger, ledger-kills; or storms with payments: stripe) on "
+        "throw-away servers. Exit code 1 if an acknowledged call was lost or changed, an invariant "
+        "broken or credit held too long."
     )
     requires_system_checks = ()  # it uses nothing of this process's own database
 
@@ -29,7 +30,7 @@ class Command(BaseCommand):
             "what",
             nargs="?",
             default="all",
-            choices=[*TARGETS, MIXED, "all", "holds", "stripe", WEB_POINTS, *MONEY],
+            choices=[*TARGETS, MIXED, "all", "holds", "stripe", WEB_POINTS, JOBS, *MONEY],
         )
         parser.add_argument(
             "--kills", type=int, default=25, help="of each target, or of each point and kind"
