@@ -156,7 +156,7 @@ def test_a_run_whose_worker_died_while_sending_is_not_sent_again(stage: JobStage
 
 def test_messages_that_come_five_times_change_nothing(stage: JobStage) -> None:
     mark = new_mark()
-    job_id = stage.begin(mark)
+    job_id = stage.begin(f"[[sandbox starting_ms=0 running_ms=0]] {mark}")
     for _ in range(20):
         runs = stage.make_due(job_id)
         for run_id in runs * 5:

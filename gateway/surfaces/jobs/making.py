@@ -89,8 +89,8 @@ async def make(request: Request, caller: Caller, wanted: Wanted, body: bytes) ->
         job = await wait_for_end(
             request.runtime, job.id, workspace_id=caller.workspace_id, timeout_s=wait_s
         )
-    remaining_ucr = None
-    if job.billing == "credits":
+    remaining_ucr = submitted.available_ucr
+    if job.billing == "credits" and (job.is_final or remaining_ucr is None):
         balance = await in_thread(read_balance, caller.workspace_id)
         remaining_ucr = balance.available_ucr
     return Outcome(job=job, submitted=submitted, remaining_ucr=remaining_ucr)
