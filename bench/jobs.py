@@ -104,6 +104,7 @@ def bench_jobs(*, seconds: float) -> bool:
         count = round(_RATE * seconds)
         _rates(scene, _RATE, "warming up")
         ids = _rates(scene, count, f"submitting at {_RATE}/s")
+        asyncio.run(_paced(scene, _reader(scene, ids), _RATE))  # its connections are made now
         print(f"reading them: {_line(asyncio.run(_paced(scene, _reader(scene, ids), count)))}")
         with scene.worker() as worker:
             _drain(scene, "what was submitted", worker)
