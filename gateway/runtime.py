@@ -76,8 +76,8 @@ class Runtime:
             reconnect_timeout=1,
             kwargs={"autocommit": True, "application_name": "studio-pool"},
         )
-        self.limiter = Limiter(_redis_client())
-        self.breaker = Breaker(_redis_client())
+        self.limiter = Limiter(redis_client())
+        self.breaker = Breaker(redis_client())
         self.retry_budget = RetryBudget()
         self.known_routes = KnownRoutes(self.upstreams, self.breaker)
         self.route_order = RouteOrder()
@@ -117,7 +117,7 @@ class Runtime:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         await self.desk.close()
-        await _guarded(self.refusals.flush)
+        await guarded(self.refusals.flush)
         await self.limiter.close()
         await self.breaker.close()
         await self.transport.close()
@@ -140,12 +140,13 @@ class Runtime:
         async def forever() -> None:
             while True:
                 await asyncio.sleep(pause_s)
-                await _guarded(work)
+                await guarded(work)
 
         self._background.append(asyncio.get_running_loop().create_task(forever()))
 
 
-def _redis_client() -> redis.asyncio.Redis:
+def redis_client() -> redis.asyncio.Redis:
+    """Give a client of our Redis that is quick to say that it is away."""
     return redis.asyncio.Redis.from_url(
         settings.REDIS_URL,
         socket_timeout=_REDIS_PATIENCE_S,
@@ -155,7 +156,8 @@ def _redis_client() -> redis.asyncio.Redis:
     )
 
 
-async def _guarded(work: Callable[[], Awaitable[None]]) -> None:
+async def guarded(work: Callable[[], Awaitable[None]]) -> None:
+    """Do a turn of background work; what goes wrong is logged, and the next turn tries again."""
     try:
         await work()
     except Exception:

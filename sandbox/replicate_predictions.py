@@ -30,7 +30,7 @@ _FAILURES = MappingProxyType(
         "memory": "CUDA out of memory. Tried to allocate 2.25 GiB (GPU 0; 79.15 GiB total)",
         "interrupted": "Prediction interrupted; please retry (code: PA)",
         "traceback": "Traceback (most recent call last):\n"
-        '  File "/root/.pyenv/versions/3.11/lib/python3.11/site-packages/cog/server/worker.py", '
+        '  File "/src/cog/server/worker.py", '
         "line 354, in _predict\nRuntimeError: No more room at https://replicate.com/p/%s",
     }
 )

@@ -5,21 +5,13 @@ elsewhere or are refused at once. While Redis is away this process decides for i
 """
 
 import asyncio
-import logging
 import threading
 
-import redis.asyncio
-from django.conf import settings
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-
 from gateway.breaker import Breaker, Circuit
+from gateway.runtime import guarded, redis_client
 from gateway.transport import Upstream
 
-logger = logging.getLogger(__name__)
-
 _SYNC_EVERY_S = 0.5
-_PATIENCE_S = 1.0
 
 
 class Circuits:
@@ -33,7 +25,7 @@ class Circuits:
         """Give the circuit of a provider by the key it is reached with."""
         with self._guard:
             if self._breaker is None:
-                self._breaker = Breaker(_client())
+                self._breaker = Breaker(redis_client())
                 threading.Thread(target=self._talk, name="job-circuits", daemon=True).start()
             return self._breaker.circuit(upstream)
 
@@ -44,22 +36,8 @@ class Circuits:
         assert self._breaker is not None, "made before this thread"
         while True:
             await asyncio.sleep(_SYNC_EVERY_S)
-            try:
-                await self._breaker.sync()
-            except Exception:
-                # It is tried again at the next turn; a failure must not end the thread.
-                logger.exception("circuits could not be told")
+            await guarded(self._breaker.sync)
 
 
 circuits = Circuits()
 """This process's; empty and without a thread until the first job."""
-
-
-def _client() -> redis.asyncio.Redis:
-    return redis.asyncio.Redis.from_url(
-        settings.REDIS_URL,
-        socket_timeout=_PATIENCE_S,
-        socket_connect_timeout=_PATIENCE_S,
-        retry=Retry(NoBackoff(), 1),
-        health_check_interval=0,
-    )
