@@ -5,7 +5,7 @@ Source: github openai/openai-openapi v2.3.0 (2026-08-21), CreateImageRequest and
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -14,13 +14,16 @@ from msgspec import Meta
 from billing.pricing_items import AUTO
 from gateway.catalogue.snapshot import Resolution
 from gateway.jobs.views import JobFile, JobView
+from gateway.media.addresses import base_url
 from gateway.operations.image import MOST_IMAGES, ImageFormat, ImageRequest
 from gateway.operations.json_body import read_body
 from gateway.runtime import Runtime
-from gateway.surfaces.door import Request
-from gateway.surfaces.entry import read_channel
+from gateway.surfaces.chat import check_media_type
+from gateway.surfaces.door import Answer, Request
+from gateway.surfaces.entry import entered, read_channel
 from gateway.surfaces.jobs.files import file_base64, file_url
-from gateway.surfaces.jobs.making import Wanted
+from gateway.surfaces.jobs.making import Outcome, Wanted, made_headers, make
+from gateway.surfaces.studio.images import BODY_LIMIT_BYTES
 from studio.accounts.callers import Caller
 from studio.core.errors import InvalidRequest
 
@@ -103,13 +106,37 @@ def read_images(
     )
 
 
+Written = Callable[[Request, Asked, Outcome], Awaitable[dict[str, Any]]]
+"""How a surface writes a finished job."""
+
+
+async def answer_images(request: Request, *, default_model: str | None, written: Written) -> Answer:
+    """Make images and answer as the surface writes it; 202 if it takes over a minute."""
+    async with entered(request, "image") as admitted:
+        caller = admitted.caller
+        check_media_type(request)
+        body = await request.read_body(BODY_LIMIT_BYTES)
+        asked = read_images(request, caller, body, default_model=default_model)
+        outcome = await make(request, caller, asked.wanted, body)
+        job = outcome.checked()
+        headers = made_headers(request, outcome)
+        if job.is_final:
+            shown = await written(request, asked, outcome)
+            return Answer(body=msgspec.json.encode(shown), headers=headers)
+        url = f"{base_url(request.raw_headers)}/v1/jobs/{job.id}"
+        shown = {"id": str(job.id), "status": "processing", "urls": {"get": url}}
+        return Answer(status=202, body=msgspec.json.encode(shown), headers=headers)
+
+
 async def pictures(
-    request: Request, caller: Caller, job: JobView, *, as_base64: bool, life_s: int | None = None
+    request: Request, asked: Asked, job: JobView, *, life_s: int | None = None
 ) -> Sequence[dict[str, Any]]:
     """Give `data` of the answer: an address of ours or the bytes, and what the model made of the
     prompt. Raises: NotFound, Unavailable.
     """
-    if as_base64:
+    assert request.admitted is not None, "who asks was admitted"
+    caller = request.admitted.caller
+    if asked.as_base64:
         found = await asyncio.gather(*[file_base64(caller, file) for file in job.files])
         shown = [{"b64_json": data} for data in found]
     else:
