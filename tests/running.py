@@ -68,6 +68,14 @@ def _plan(directory: Path, environment: Mapping[str, str]) -> Plan:
     return plan
 
 
+def other_redis(url: str) -> str:
+    """Give a part of Redis for gateways on databases of their own: ids of keys are alike there, and
+    their limits are not to be counted together.
+    """
+    address, _, number = url.rpartition("/")
+    return f"{address}/{int(number) + 8}"
+
+
 def run_sandbox(directory: Path) -> tuple[str, Child]:
     """Start the sandbox and wait until it answers. Returns: its URL and its process."""
     port = free_port()

@@ -12,15 +12,15 @@ from typing import Any
 import psycopg
 import pytest
 import requests
-from django.db import connection
-from pytest_django import DjangoDbBlocker
+from pytest_django import DjangoDbBlocker, Settings
 
 from billing.queries import read_balance
 from billing.services import grant_credits
 from studio.accounts.services import create_app_key, create_workspace
 from studio.core.money import UCR_PER_CREDIT
-from tests.databases import WORKER, Database, Facts, cloned, django_on
-from tests.running import run_media
+from tests.databases import WORKER, Database, Facts, cloned, django_on, rows
+from tests.gateway.job_stage import JobStage, job_database, make_stage
+from tests.running import other_redis, run_media
 
 MakePayer = Callable[..., "Payer"]
 CHAT = {"messages": [{"role": "user", "content": "Hello!"}], "kind": "chat.default"}
@@ -67,14 +67,6 @@ class Payer:
             " ORDER BY at, id, seq",
             self.workspace_id,
         )
-
-
-def rows(query: str, *parameters: Any) -> list[dict[str, Any]]:
-    """Run a query and give its rows by name."""
-    with connection.cursor() as cursor:
-        cursor.execute(query, parameters)
-        names = [column.name for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 @pytest.fixture
@@ -137,11 +129,10 @@ def media_url(
 ) -> Iterator[str]:
     """Run a gateway with a media worker and the clock; its broker is its own."""
     directory = tmp_path_factory.mktemp("media")
-    address, _, number = gateway_environment["REDIS_URL"].rpartition("/")
     environment = gateway_environment | {
         "DATABASE_URL": media_database.app_url,
         "DATABASE_OWNER_URL": media_database.owner_url,
-        "REDIS_URL": f"{address}/{int(number) + 8}",
+        "REDIS_URL": other_redis(gateway_environment["REDIS_URL"]),
         "ASSETS_DIR": str(directory / "assets"),
     }
     with run_media(directory, environment) as url:
@@ -164,3 +155,25 @@ def make_media_payer(
 def media_payer(make_media_payer: MakePayer) -> Payer:
     """One workspace with 1 000 credits on the tier managed, for images and music."""
     return make_media_payer()
+
+
+@pytest.fixture(scope="module")
+def job_server(
+    request: pytest.FixtureRequest,
+    server_facts: Facts,
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[Database]:
+    """Have a database for the jobs of one module; nobody works on them but its tests."""
+    name = f"studio_test_{WORKER}_{request.module.__name__.rpartition('.')[2]}"
+    with django_db_blocker.unblock(), job_database(server_facts, name) as database:
+        yield database
+
+
+@pytest.fixture
+def stage(job_server: Database, sandbox_url: str, settings: Settings) -> JobStage:
+    """Make a workspace whose jobs the sandbox makes."""
+    settings.SANDBOX_URL = sandbox_url
+    settings.PROVIDER_KEYS = {}
+    settings.PUBLIC_URL = ""
+    return make_stage(sandbox_url)

@@ -4,7 +4,8 @@ from typing import Any
 
 import requests
 
-from tests.gateway.conftest import Payer, rows
+from tests.databases import rows
+from tests.gateway.conftest import Payer
 
 SMALL = "text-embedding-3-small"
 LARGE = "text-embedding-3-large"

@@ -36,8 +36,7 @@ from studio.accounts.services import create_app_key, create_workspace
 from studio.core.ids import new_id_text
 from studio.supervisor.plan import Plan
 from studio.supervisor.processes import Child, start
-from tests.databases import Database, Facts, cloned, django_on
-from tests.gateway.conftest import rows
+from tests.databases import Database, Facts, cloned, django_on, rows
 
 SCHNELL = "black-forest-labs/flux-schnell"
 PRO = "black-forest-labs/flux-1.1-pro"

@@ -20,7 +20,8 @@ from gateway.catalogue.services import save_row
 from gateway.models import Alias, Call
 from studio.accounts.models import AppKey, Issuer, Member, Session
 from tests.billing.people import leave_money_rows
-from tests.gateway.conftest import CHAT, Payer, rows
+from tests.databases import rows
+from tests.gateway.conftest import CHAT, Payer
 
 MOST_QUERIES = 16
 IDEMPOTENCY_KEY = "key-of-a-stored-answer"

@@ -16,8 +16,8 @@ from gateway.media.parts import Part, read_part
 from gateway.models.asset import Asset
 from studio.core.ids import new_id
 from tests.conftest import StartGateway
-from tests.databases import Database
-from tests.gateway.conftest import Payer, rows
+from tests.databases import Database, rows
+from tests.gateway.conftest import Payer
 from tests.gateway.kept_files import keep_image, path_of, put
 
 MakePayer = Callable[..., Payer]

@@ -24,8 +24,7 @@ from gateway.media.works import ImageWork, Shaped
 from gateway.models.asset import Asset, StoredFile
 from studio.core.errors import NotFound
 from studio.core.ids import new_id
-from tests.databases import Database, django_on
-from tests.gateway.conftest import rows
+from tests.databases import Database, django_on, rows
 from tests.gateway.kept_files import keep_image, path_of
 
 MINE, YOURS = 1, 2

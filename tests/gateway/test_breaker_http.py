@@ -11,8 +11,8 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from studio.supervisor.processes import free_port
-from tests.databases import WORKER, Facts
-from tests.gateway.conftest import Payer, rows
+from tests.databases import WORKER, Facts, rows
+from tests.gateway.conftest import Payer
 from tests.gateway.route_stage import Stage, new_mark, staged
 from tests.running import Gateway, run_gateway
 

@@ -12,7 +12,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.gateway.conftest import Payer, rows
+from tests.databases import rows
+from tests.gateway.conftest import Payer
 from tests.gateway.test_streams import chunks_of, settled
 from tests.sandbox.caller import Caller as Sandbox
 

@@ -17,7 +17,8 @@ from studio.accounts.models import AppKey, Workspace
 from studio.accounts.scopes import ALL_SCOPES
 from studio.accounts.services import create_app_key
 from studio.core.ids import new_id
-from tests.gateway.conftest import CHAT, Payer, rows
+from tests.databases import rows
+from tests.gateway.conftest import CHAT, Payer
 
 MakePayer = Callable[..., Payer]
 

@@ -16,8 +16,8 @@ from gateway.catalogue.services import save_row
 from gateway.models import Alias, CatalogueModel
 from gateway.operations.chat import ChatUsage
 from tests.conftest import StartGateway
-from tests.databases import Database
-from tests.gateway.conftest import CHAT, Payer, rows
+from tests.databases import Database, rows
+from tests.gateway.conftest import CHAT, Payer
 
 SEEN_WITHIN_S = 5
 CHANNELS = ("stable", "experimental", "fast", "quality")

@@ -16,7 +16,8 @@ from studio.accounts.scopes import ALL_SCOPES
 from studio.accounts.services import create_app_key
 from studio.core.ids import new_id
 from studio.core.money import credits_text
-from tests.gateway.conftest import CHAT, Payer, rows
+from tests.databases import rows
+from tests.gateway.conftest import CHAT, Payer
 
 MakePayer = Callable[..., Payer]
 

@@ -16,8 +16,8 @@ from django.db import connection
 
 from studio.core.money import credits_to_ucr
 from tests.conftest import StartGateway
-from tests.databases import Database, Facts
-from tests.gateway.conftest import Payer, rows
+from tests.databases import Database, Facts, rows
+from tests.gateway.conftest import Payer
 
 GRANTED = 20_000
 PRICE_UCR = 6_912_000_000

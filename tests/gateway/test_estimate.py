@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from studio.core.money import credits_to_ucr
-from tests.databases import Database
-from tests.gateway.conftest import CHAT, Payer, rows
+from tests.databases import Database, rows
+from tests.gateway.conftest import CHAT, Payer
 
 GRANTED_UCR = 1_000_000_000
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}

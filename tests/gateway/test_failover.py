@@ -10,8 +10,8 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from gateway.operations.chat import ChatUsage
-from tests.databases import WORKER, Facts
-from tests.gateway.conftest import Payer, rows
+from tests.databases import WORKER, Facts, rows
+from tests.gateway.conftest import Payer
 from tests.gateway.route_stage import (
     GRANTED_UCR,
     Stage,

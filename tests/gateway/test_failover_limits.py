@@ -26,8 +26,8 @@ from studio.accounts.credentials import read_credential
 from studio.accounts.queries import identify
 from studio.core.ids import new_id_text
 from tests.conftest import StartGateway
-from tests.databases import WORKER, Facts
-from tests.gateway.conftest import Payer, rows
+from tests.databases import WORKER, Facts, rows
+from tests.gateway.conftest import Payer
 from tests.gateway.route_stage import (
     GRANTED_UCR,
     Stage,

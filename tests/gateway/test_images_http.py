@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.gateway.conftest import MakePayer, Payer, rows
+from tests.databases import rows
+from tests.gateway.conftest import MakePayer, Payer
 from tests.gateway.media_stage import fetched, finished
 
 CREDIT = 1_000_000

@@ -1,13 +1,11 @@
 """How jobs end that do not just succeed: cancelled, late, their files gone; and each only once."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import psycopg
 import pytest
 from django.db import connection
-from pytest_django import DjangoDbBlocker, Settings
 
 from billing.services import lapse_overdue_holds
 from gateway.jobs.cancelling import cancel_job
@@ -17,13 +15,11 @@ from gateway.jobs.working import work_on_run
 from gateway.models import Asset, Job, JobRun
 from gateway.resolver import resolve_dead_calls
 from studio.core.errors import NotFound
-from tests.databases import WORKER, Database, Facts
-from tests.gateway.conftest import rows
+from tests.databases import Database, rows
 from tests.gateway.job_stage import (
     GRANTED_UCR,
     PRO,
     JobStage,
-    job_database,
     make_stage,
     new_mark,
     set_rows,
@@ -34,24 +30,6 @@ PRO_UCR = 48_000_000
 UNTOUCHED = (GRANTED_UCR, 0)
 OVERDUE = "UPDATE gateway_job SET deadline_at = now() - interval '1 second' WHERE id = %s"
 LONG = "[[sandbox starting_ms=60000]]"
-
-
-@pytest.fixture(scope="module")
-def job_server(
-    server_facts: Facts, django_db_setup: None, django_db_blocker: DjangoDbBlocker
-) -> Iterator[Database]:
-    """A database for this module."""
-    name = f"studio_test_{WORKER}_endings"
-    with django_db_blocker.unblock(), job_database(server_facts, name) as database:
-        yield database
-
-
-@pytest.fixture
-def stage(job_server: Database, sandbox_url: str, settings: Settings) -> JobStage:
-    """A workspace whose jobs the sandbox makes."""
-    settings.SANDBOX_URL = sandbox_url
-    settings.PROVIDER_KEYS = {}
-    return make_stage(sandbox_url)
 
 
 def test_a_job_that_nobody_began_is_cancelled_at_once(stage: JobStage) -> None:

@@ -12,18 +12,15 @@ from uuid import UUID
 import pytest
 import redis
 from django.db import connection
-from pytest_django import DjangoDbBlocker, Settings
 
 from gateway.jobs.invariants import find_job_violations
 from gateway.jobs.ringing import ring
 from gateway.models import Job
 from studio.supervisor.processes import Child
-from tests.databases import WORKER, Database, Facts
+from tests.databases import Database, Facts
 from tests.gateway.job_stage import (
     GRANTED_UCR,
     JobStage,
-    job_database,
-    make_stage,
     new_mark,
     run_media_worker,
     set_rows,
@@ -31,25 +28,6 @@ from tests.gateway.job_stage import (
 
 PAID = (GRANTED_UCR - 4_000_000, 0)
 MOST_LOOKS = 20_000
-
-
-@pytest.fixture(scope="module")
-def job_server(
-    server_facts: Facts, django_db_setup: None, django_db_blocker: DjangoDbBlocker
-) -> Iterator[Database]:
-    """A database for this module."""
-    name = f"studio_test_{WORKER}_kills"
-    with django_db_blocker.unblock(), job_database(server_facts, name) as database:
-        yield database
-
-
-@pytest.fixture
-def stage(job_server: Database, sandbox_url: str, settings: Settings) -> JobStage:
-    """A workspace whose jobs the sandbox makes."""
-    settings.SANDBOX_URL = sandbox_url
-    settings.PROVIDER_KEYS = {}
-    settings.PUBLIC_URL = ""
-    return make_stage(sandbox_url)
 
 
 @pytest.fixture

@@ -1,12 +1,11 @@
 """A submission is sent once, whatever is lost on the way: its answer, its worker, a message."""
 
 import json
-from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
 from django.db import transaction
-from pytest_django import DjangoDbBlocker, Settings
+from pytest_django import Settings
 
 from gateway.jobs.addresses import callback_url
 from gateway.jobs.callbacks import ProviderMessage, take_message
@@ -19,37 +18,15 @@ from gateway.models import Job, JobRun
 from gateway.reconcile import find_violations, reconcile_all, reconcile_since_last
 from gateway.routing import Upstreams
 from studio.core.errors import NotFound, Unauthenticated
-from tests.databases import WORKER, Facts
 from tests.gateway.job_stage import (
     GRANTED_UCR,
     JobStage,
-    job_database,
-    make_stage,
     new_mark,
     set_rows,
 )
 
 PAID = (GRANTED_UCR - 4_000_000, 0)
 SCHNELL_COST_UCR = 3_000_000
-
-
-@pytest.fixture(scope="module")
-def open_jobs(
-    server_facts: Facts, django_db_setup: None, django_db_blocker: DjangoDbBlocker
-) -> Iterator[None]:
-    """A database for this module."""
-    name = f"studio_test_{WORKER}_outcomes"
-    with django_db_blocker.unblock(), job_database(server_facts, name):
-        yield
-
-
-@pytest.fixture
-def stage(open_jobs: None, sandbox_url: str, settings: Settings) -> JobStage:
-    """A workspace whose jobs the sandbox makes; nobody outside can reach us."""
-    settings.SANDBOX_URL = sandbox_url
-    settings.PROVIDER_KEYS = {}
-    settings.PUBLIC_URL = ""
-    return make_stage(sandbox_url)
 
 
 @pytest.mark.parametrize("fault", ["status=503", "status=429", "status=429 retry_after=1"])

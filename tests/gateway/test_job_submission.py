@@ -3,12 +3,11 @@ which.
 """
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from pytest_django import DjangoDbBlocker, Settings
+from pytest_django import Settings
 
 from billing.freezing import freeze_wallet
 from gateway.errors import (
@@ -26,14 +25,12 @@ from gateway.models import Call, Job, JobRun
 from gateway.operations.image import ImageRequest
 from gateway.runtime import Runtime
 from studio.core.errors import GatewayError, InvalidRequest, NotFound
-from tests.databases import WORKER, Facts
-from tests.gateway.conftest import rows
+from tests.databases import Database, rows
 from tests.gateway.job_stage import (
     GRANTED_UCR,
     PRO,
     SCHNELL,
     JobStage,
-    job_database,
     make_stage,
     new_mark,
     own_keys,
@@ -42,24 +39,6 @@ from tests.gateway.job_stage import (
 
 REQUEST = ImageRequest(prompt="A cat")
 CLAIM = Claim(key_digest=b"k" * 32, request_digest=b"r" * 32)
-
-
-@pytest.fixture(scope="module")
-def open_jobs(
-    server_facts: Facts, django_db_setup: None, django_db_blocker: DjangoDbBlocker
-) -> Iterator[None]:
-    """A database for this module."""
-    name = f"studio_test_{WORKER}_submission"
-    with django_db_blocker.unblock(), job_database(server_facts, name):
-        yield
-
-
-@pytest.fixture
-def stage(open_jobs: None, sandbox_url: str, settings: Settings) -> JobStage:
-    """A workspace whose jobs the sandbox makes."""
-    settings.SANDBOX_URL = sandbox_url
-    settings.PROVIDER_KEYS = {}
-    return make_stage(sandbox_url)
 
 
 def test_hold_call_job_and_runs_are_written_together(stage: JobStage) -> None:
@@ -90,7 +69,7 @@ REFUSED: list[tuple[dict[str, Any], ImageRequest, dict[str, str], type[GatewayEr
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_after_a_refusal_nothing_moved(
-    open_jobs: None,
+    job_server: Database,
     sandbox_url: str,
     settings: Settings,
     case: tuple[dict[str, Any], ImageRequest, dict[str, str], type[GatewayError]],
@@ -107,7 +86,7 @@ def test_after_a_refusal_nothing_moved(
 
 
 def test_who_cannot_pay_is_told_so_in_the_seed_s_words(
-    open_jobs: None, sandbox_url: str, settings: Settings
+    job_server: Database, sandbox_url: str, settings: Settings
 ) -> None:
     settings.SANDBOX_URL = sandbox_url
     stage = make_stage(sandbox_url, credits=10)

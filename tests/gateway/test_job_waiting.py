@@ -1,43 +1,22 @@
 """Waiting for a job: told by the database, over one connection, and not lost with it."""
 
 import asyncio
-from collections.abc import Iterator
 from uuid import UUID
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import connection
-from pytest_django import DjangoDbBlocker, Settings
 
 from gateway.jobs.queries import list_events, wait_for_change, wait_for_end
 from gateway.models import Job
 from gateway.runtime import Runtime
 from studio.core.errors import NotFound
-from tests.databases import WORKER, Facts
-from tests.gateway.job_stage import JobStage, job_database, make_stage, set_rows
+from tests.gateway.job_stage import JobStage, set_rows
 
 DROP_LISTENERS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'studio-job-waits'
   AND datname = current_database()
 """
-
-
-@pytest.fixture(scope="module")
-def open_jobs(
-    server_facts: Facts, django_db_setup: None, django_db_blocker: DjangoDbBlocker
-) -> Iterator[None]:
-    """A database for this module."""
-    name = f"studio_test_{WORKER}_waiting"
-    with django_db_blocker.unblock(), job_database(server_facts, name):
-        yield
-
-
-@pytest.fixture
-def stage(open_jobs: None, sandbox_url: str, settings: Settings) -> JobStage:
-    """A workspace whose jobs the sandbox makes."""
-    settings.SANDBOX_URL = sandbox_url
-    settings.PROVIDER_KEYS = {}
-    return make_stage(sandbox_url)
 
 
 async def drive(stage: JobStage, job_id: UUID) -> Job:

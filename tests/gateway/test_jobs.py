@@ -1,22 +1,17 @@
 """A job from its hold to its files and its charge, by the sandbox's Replicate and ElevenLabs."""
 
-from collections.abc import Iterator
-
 import pytest
-from pytest_django import DjangoDbBlocker, Settings
+from pytest_django import Settings
 
 from gateway.jobs.forgetting import forget_jobs, forget_requests
 from gateway.jobs.invariants import find_job_violations
 from gateway.jobs.repeating import NotRepeatable, repeat_job
 from gateway.models import Asset, Job, JobRun
 from gateway.operations.music import MusicRequest
-from tests.databases import WORKER, Facts
 from tests.gateway.job_stage import (
     GRANTED_UCR,
     PRO,
     JobStage,
-    job_database,
-    make_stage,
     new_mark,
     own_keys,
     set_rows,
@@ -25,23 +20,6 @@ from tests.gateway.job_stage import (
 SCHNELL_CHARGE_UCR = 4_000_000
 """3 credits and 20 %, up to a whole credit."""
 PRO_CHARGE_UCR = 48_000_000
-
-
-@pytest.fixture(scope="module")
-def open_jobs(
-    server_facts: Facts, django_db_setup: None, django_db_blocker: DjangoDbBlocker
-) -> Iterator[None]:
-    """A database for this module."""
-    with django_db_blocker.unblock(), job_database(server_facts, f"studio_test_{WORKER}_jobs"):
-        yield
-
-
-@pytest.fixture
-def stage(open_jobs: None, sandbox_url: str, settings: Settings) -> JobStage:
-    """A workspace whose jobs the sandbox makes."""
-    settings.SANDBOX_URL = sandbox_url
-    settings.PROVIDER_KEYS = {}
-    return make_stage(sandbox_url)
 
 
 def test_a_job_is_held_made_kept_and_charged_once(stage: JobStage) -> None:

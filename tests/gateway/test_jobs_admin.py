@@ -1,6 +1,5 @@
 """Jobs as staff see them: the list, one job's page, cancelling, repeating, what providers told."""
 
-from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import pytest
@@ -9,7 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from pytest_django import DjangoDbBlocker, Settings
+from pytest_django import Settings
 
 from billing.models import Entry
 from gateway.jobs.callbacks import ProviderMessage, take_message
@@ -17,12 +16,10 @@ from gateway.jobs.inbox import MOST_KEPT
 from gateway.jobs.sweeping import expire_job
 from gateway.models import Job, JobEvent, JobRun
 from studio.core.errors import Unauthenticated
-from tests.databases import WORKER, Facts
+from tests.databases import Database
 from tests.gateway.job_stage import (
     PRO,
     JobStage,
-    job_database,
-    make_stage,
     new_mark,
     own_keys,
     set_rows,
@@ -33,26 +30,8 @@ LIST = "/admin/gateway/job/"
 SLOW = "[[sandbox starting_ms=60000]]"
 
 
-@pytest.fixture(scope="module")
-def open_jobs(
-    server_facts: Facts, django_db_setup: None, django_db_blocker: DjangoDbBlocker
-) -> Iterator[None]:
-    """A database for this module."""
-    name = f"studio_test_{WORKER}_jobs_admin"
-    with django_db_blocker.unblock(), job_database(server_facts, name):
-        yield
-
-
 @pytest.fixture
-def stage(open_jobs: None, sandbox_url: str, settings: Settings) -> JobStage:
-    """A workspace whose jobs the sandbox makes."""
-    settings.SANDBOX_URL = sandbox_url
-    settings.PROVIDER_KEYS = {}
-    return make_stage(sandbox_url)
-
-
-@pytest.fixture
-def staff(open_jobs: None) -> Client:
+def staff(job_server: Database) -> Client:
     """Somebody who may do everything."""
     client = Client()
     client.force_login(User.objects.create_superuser(f"staff-{uuid4()}"))

@@ -13,8 +13,8 @@ import requests
 from studio.accounts.models import Tier
 from studio.accounts.services import create_app_key, set_tier
 from tests.conftest import StartGateway
-from tests.databases import Database
-from tests.gateway.conftest import CHAT, Payer, rows
+from tests.databases import Database, rows
+from tests.gateway.conftest import CHAT, Payer
 from tests.running import run_gateway
 from tests.sandbox.caller import Caller as Sandbox
 

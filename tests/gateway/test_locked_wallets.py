@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 
-from tests.databases import Database
-from tests.gateway.conftest import Payer, rows
+from tests.databases import Database, rows
+from tests.gateway.conftest import Payer
 
 LOCK = "SELECT FROM ledger.wallet WHERE id = %s FOR UPDATE"
 

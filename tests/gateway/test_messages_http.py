@@ -11,7 +11,8 @@ from uuid import UUID, uuid4
 import pytest
 import requests
 
-from tests.gateway.conftest import Payer, rows
+from tests.databases import rows
+from tests.gateway.conftest import Payer
 from tests.gateway.message_bodies import REFUSED, TOOL, WITHOUT_A_PLACE, body_of
 from tests.sandbox.caller import Caller as Sandbox
 

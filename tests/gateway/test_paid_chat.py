@@ -11,8 +11,8 @@ import requests
 from billing.pricing import latest_price_book
 from gateway.operations.chat import ChatUsage
 from studio.core.money import ucr_to_credits
-from tests.databases import Database
-from tests.gateway.conftest import CHAT, Payer, rows
+from tests.databases import Database, rows
+from tests.gateway.conftest import CHAT, Payer
 
 GRANTED_UCR = 1_000_000_000
 

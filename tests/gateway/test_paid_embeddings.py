@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from gateway.reconcile import find_violations
-from tests.databases import Database
-from tests.gateway.conftest import Payer, rows
+from tests.databases import Database, rows
+from tests.gateway.conftest import Payer
 from tests.gateway.embedding_calls import GRANTED_UCR, SMALL, charge_of, embed, nothing_moved
 
 

@@ -19,7 +19,8 @@ from billing.pricing import PriceRow
 from studio.accounts.models import AppKey
 from studio.accounts.services import set_tier
 from studio.core.ids import new_id
-from tests.gateway.conftest import CHAT, Payer, rows
+from tests.databases import rows
+from tests.gateway.conftest import CHAT, Payer
 
 MakePayer = Callable[..., Payer]
 

@@ -10,7 +10,8 @@ from uuid import uuid4
 import pytest
 import requests
 
-from tests.gateway.conftest import CHAT, Payer, rows
+from tests.databases import rows
+from tests.gateway.conftest import CHAT, Payer
 from tests.sandbox.caller import Caller as Sandbox
 
 MESSAGES_TEXT = "messages array is required and must not be empty"

@@ -36,8 +36,7 @@ from gateway.statements import (
 )
 from studio.accounts.services import create_app_key, create_workspace
 from studio.core.ids import new_id
-from tests.databases import Database, Facts, django_on
-from tests.gateway.conftest import rows
+from tests.databases import Database, Facts, django_on, rows
 
 GRANTED_UCR = 1_000_000_000
 HOLD_UCR = 5_000_000

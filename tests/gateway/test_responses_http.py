@@ -12,7 +12,8 @@ import pytest
 import requests
 from openai.types.responses import Response
 
-from tests.gateway.conftest import Payer, rows
+from tests.databases import rows
+from tests.gateway.conftest import Payer
 from tests.gateway.response_bodies import NOWHERE, REFUSED, WEATHER, body_of
 from tests.gateway.response_events import events_of
 from tests.gateway.test_streams import settled

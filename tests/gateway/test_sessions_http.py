@@ -20,8 +20,8 @@ from studio.accounts.services import (
     revoke_app_key,
     revoke_session,
 )
-from tests.databases import Database
-from tests.gateway.conftest import CHAT, Payer, rows
+from tests.databases import Database, rows
+from tests.gateway.conftest import CHAT, Payer
 from tests.running import run_gateway
 
 EFFECTIVE_WITHIN_S = 5

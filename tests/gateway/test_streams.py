@@ -11,7 +11,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.gateway.conftest import CHAT, Payer, rows
+from tests.databases import rows
+from tests.gateway.conftest import CHAT, Payer
 from tests.sandbox.caller import Caller as Sandbox
 
 STREAM = {"stream": True}

@@ -11,8 +11,8 @@ import redis
 import requests
 from django.db import connection
 
-from tests.databases import Facts
-from tests.gateway.conftest import CHAT, Payer, rows
+from tests.databases import Facts, rows
+from tests.gateway.conftest import CHAT, Payer
 
 OPENAI = "x-user-openai-key"
 Sent = Callable[[str], list[dict[str, Any]]]

@@ -12,8 +12,7 @@ from pytest_django import DjangoDbBlocker, Settings
 from billing.outbox import send_due
 from billing.tasks import send_messages
 from studio.accounts.services import create_app_key, create_workspace
-from tests.databases import WORKER, Facts
-from tests.gateway.conftest import rows
+from tests.databases import WORKER, Facts, rows
 from tests.gateway.job_stage import job_database, set_rows
 from tests.gateway.webhook_stage import (
     Customer,

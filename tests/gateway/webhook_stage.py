@@ -20,7 +20,7 @@ from billing.outbox import send_due
 from studio.accounts.services import create_app_key
 from tests.databases import Database
 from tests.gateway.job_stage import JobStage, make_stage, set_rows
-from tests.running import run_gateway
+from tests.running import other_redis, run_gateway
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +112,8 @@ def webhook_place(
     sink = Sink()
     urls = {"DATABASE_URL": database.app_url, "DATABASE_OWNER_URL": database.owner_url}
     extra = urls | {"WEBHOOK_ALLOWED_ORIGINS": sink.origin}
-    gateway = run_gateway(directory, environment | extra)
+    redis_url = other_redis(environment["REDIS_URL"])
+    gateway = run_gateway(directory, environment | extra | {"REDIS_URL": redis_url})
     yield Place(url=gateway.url, sink=sink, directory=directory)
     gateway.stop()
     sink.close()
