@@ -47,7 +47,8 @@ def announce(prediction: Prediction) -> None:
     line = prediction.timeline
     loop = asyncio.get_running_loop()
     if line.started_at:
-        loop.call_later(line.started_at - line.created_at, _started, prediction)
+        wait_s = line.started_at - line.created_at
+        loop.call_later(wait_s, _started, prediction, line.started_at)
     loop.call_later(line.ended_at - line.created_at, _ended, prediction, line.ended_at)
 
 
@@ -64,9 +65,12 @@ def signature(message: Message, at: int) -> str:
     return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
 
 
-def _started(prediction: Prediction) -> None:
-    if prediction.timeline.end != "canceled" or prediction.timeline.ended_at > time.time():
-        _tell(prediction, "start", time.time())
+def _started(prediction: Prediction, planned_at: float) -> None:
+    """Tell the start, unless a cancel came before it."""
+    # A timer may go off a moment early by this clock.
+    now = max(time.time(), planned_at)
+    if prediction.timeline.end != "canceled" or prediction.timeline.ended_at > now:
+        _tell(prediction, "start", now)
 
 
 def _ended(prediction: Prediction, planned_at: float) -> None:
