@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.behaviour import ANSWER_MARK
+from bench.behaviour import ANSWER_MARK, DONE_MARK
 
 INPUT_TOKENS = 19
 PLAIN_TOKENS = 90
@@ -35,6 +35,9 @@ def _framed(events: Sequence[_Event], ending: str = "") -> bytes:
 
 class Dialect(ABC):
     """A provider's form. All of it is worked out once."""
+
+    media_type = b"text/event-stream; charset=utf-8"
+    """Of its streams."""
 
     def __init__(self, answer: Mapping[str, Any]) -> None:
         body = json.dumps(answer, separators=(",", ":")).encode()
@@ -216,8 +219,47 @@ class _Gemini(Dialect):
 _OPENAI, _ANTHROPIC, _GEMINI = _OpenAI(), _Anthropic(), _Gemini()
 
 
+class _ElevenLabs(Dialect):
+    """Speech: MP3 frames of 128 kbit/s, two a chunk, which play 52 ms; the time is in the first.
+
+    Source: ISO/IEC 11172-3 (1993) 2.4.2.3: the header, and 417 bytes a frame at 44.1 kHz.
+    """
+
+    media_type = b"audio/mpeg"
+
+    def __init__(self) -> None:
+        super().__init__({})
+
+    def is_streamed(self, head: bytes, body: bytes) -> bool:
+        return True
+
+    def event(self, body: bytes) -> bytes:
+        return _MARKED_SOUND
+
+    def end(self, chunks: int, body: bytes) -> bytes:
+        return _LAST_SOUND
+
+
+_FRAME_BYTES = 417
+
+
+def _frame(words: bytes) -> bytes:
+    """Write one frame with words where its sound would be; `%020d` stands for 20 digits."""
+    length = len(words.replace(_STAMP.encode(), b"0" * 20))
+    head = b"\xff\xfb\x90\x64" + b"\0" * 32
+    return head + words + b"\0" * (_FRAME_BYTES - len(head) - length)
+
+
+_MARKED_SOUND = b"%x\r\n" % (2 * _FRAME_BYTES) + _frame(b'"content":"%020d"') + _frame(b"")
+_MARKED_SOUND += b"\r\n"
+_LAST_SOUND = b"%x\r\n" % _FRAME_BYTES + _frame(DONE_MARK) + b"\r\n0\r\n\r\n"
+_ELEVENLABS = _ElevenLabs()
+
+
 def dialect_of(head: bytes) -> Dialect:
     """Give the form that is spoken at a request's path."""
+    if head.startswith(b"POST /elevenlabs/"):
+        return _ELEVENLABS
     if head.startswith(b"POST /v1/messages"):
         return _ANTHROPIC
     return _GEMINI if head.startswith(b"POST /v1beta/") else _OPENAI

@@ -52,7 +52,7 @@ class LoadResult(msgspec.Struct, kw_only=True):
     """What came back. Latencies of answers and ages of chunks are of the measured window.
 
     `answered` counts every complete answer by status, `good` those with status 200 and the right
-    body.
+    body. `begun_…` are the times to the first byte of an answer's body.
     """
 
     rps: float
@@ -69,6 +69,8 @@ class LoadResult(msgspec.Struct, kw_only=True):
     last_refusal_s: float
     cpu_s: float
     wall_s: float
+    begun_p50_ms: float = 0.0
+    begun_p99_ms: float = 0.0
 
 
 class Tally:
@@ -87,6 +89,7 @@ class Tally:
         self.errors: Counter[str] = Counter()
         self.latencies: list[float] = []
         self.ages_ns: list[int] = []
+        self.begun_s: list[float] = []
         self.first_good_s = 0.0
         self.last_refusal_s = 0.0
         self._next_key = 0
@@ -103,6 +106,12 @@ class Tally:
             self.left -= 1
         self._next_key = (self._next_key + 1) % len(self._requests)
         return self._requests[self._next_key]
+
+    def note_begun(self, started: float) -> None:
+        """Note that the first byte of an answer's body is here."""
+        now = time.perf_counter()
+        if self.warm_until <= now < self.end and len(self.begun_s) < _MOST_SAMPLES:
+            self.begun_s.append(now - started)
 
     def note(self, started: float, status: int, fault: str) -> None:
         """Count one complete answer."""
@@ -155,6 +164,8 @@ class Caller(asyncio.Protocol):
             data = self._read_head(data)
             if not self._status:
                 return
+        if data and not self._size:
+            self._tally.note_begun(self._asked)
         if self._tally.plan.stamps:
             self._read_stamps(data)
         self._parts.append(data)
@@ -265,6 +276,7 @@ async def _run(plan: LoadPlan) -> LoadResult:
     used = resource.getrusage(resource.RUSAGE_SELF)
     latencies = sorted(tally.latencies)
     ages = sorted(tally.ages_ns)
+    begun = sorted(tally.begun_s)
     return LoadResult(
         rps=tally.measured / (wall_s if plan.requests is not None else plan.seconds),
         good=tally.good,
@@ -280,6 +292,8 @@ async def _run(plan: LoadPlan) -> LoadResult:
         last_refusal_s=tally.last_refusal_s,
         cpu_s=used.ru_utime + used.ru_stime,
         wall_s=wall_s,
+        begun_p50_ms=_quantile(begun, 0.5) * 1000,
+        begun_p99_ms=_quantile(begun, 0.99) * 1000,
     )
 
 

@@ -12,6 +12,7 @@ from bench.parts import admission_alone, ledger_alone
 from bench.report import print_case, write_json
 from bench.slow import slow_streams
 from bench.stack import Stack, running_stack
+from bench.voice import voice
 
 MANY_WALLETS = 1000
 
@@ -20,6 +21,7 @@ CASES: dict[str, Callable[[Stack, Options], Iterable[Row]]] = {
     "chat-stream": chat_stream,
     "adapters": adapters,
     "slow-streams": slow_streams,
+    "voice": voice,
     "wallets": wallets,
     "ledger": ledger_alone,
     "admission": admission_alone,

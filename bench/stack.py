@@ -36,6 +36,7 @@ _PROVIDER_PATHS = {
     "GEMINI": "/v1beta",
     "XAI": "/xai/v1",
     "OPENROUTER": "/openrouter/v1",
+    "ELEVENLABS": "/elevenlabs/v1",
 }
 """Where the bench's upstream plays which provider (dialects.py)."""
 _UVICORN = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--no-server-header"]

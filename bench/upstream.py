@@ -21,7 +21,7 @@ _BURST_CHUNKS = 8
 """A fast stream goes out so many chunks a write: a write each would measure our system calls."""
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 _STREAM_HEAD = (
-    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
+    b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\n"
     b"x-request-id: req_bench\r\ntransfer-encoding: chunked\r\n\r\n"
 )
 
@@ -70,7 +70,7 @@ class Upstream(asyncio.Protocol):
     def _start_stream(self, behaviour: Behaviour, dialect: Dialect, body: bytes) -> None:
         event = dialect.event(body)
         end = dialect.end(behaviour.chunks, body)
-        self._write(_STREAM_HEAD + dialect.opening())
+        self._write(_STREAM_HEAD % dialect.media_type + dialect.opening())
         if behaviour.per_s:
             pause_s = 1 / behaviour.per_s
             self._pace(event, end, behaviour.chunks, pause_s, self._loop.time() + pause_s)

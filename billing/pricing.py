@@ -12,6 +12,7 @@ import msgspec
 
 from billing.models.prices import Price, PriceBook
 from billing.pricing_items import MediaPrice, item_charge_ucr, media_prices
+from billing.pricing_speech import SpeechPrice, speech_prices
 from studio.core.money import BASIS_POINTS, with_markup
 
 PER_MILLION = 1_000_000
@@ -213,13 +214,14 @@ class PriceBookSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """One version of the book in memory.
 
     `version` 0 is the empty book, by which nothing can be called. `other_prices` and `media_prices`
-    are by operation, provider and model.
+    are by operation, provider and model, `speech_prices` by provider and model.
     """
 
     version: int
     chat_prices: dict[tuple[str, str], ChatPrice]
     other_prices: dict[tuple[str, str, str], CallPrice] = {}
     media_prices: dict[tuple[str, str, str], MediaPrice] = {}
+    speech_prices: dict[tuple[str, str], SpeechPrice] = {}
 
     def chat(self, provider: str, model: str) -> ChatPrice | None:
         """Give the price of a chat model; None if it has none, so that it cannot be called."""
@@ -229,8 +231,14 @@ class PriceBookSnapshot(msgspec.Struct, frozen=True, kw_only=True):
         """Give the prices of a model that makes images or sound; None if it has none."""
         return self.media_prices.get((operation, provider, model))
 
+    def speech(self, provider: str, model: str) -> SpeechPrice | None:
+        """Give the price of a model's speech; None if it has none."""
+        return self.speech_prices.get((provider, model))
+
     def has_price(self, operation: str, provider: str, model: str) -> bool:
         """Tell whether a model has a price for what it does, so that it can be called."""
+        if operation == "speech":
+            return self.speech(provider, model) is not None
         known = self.price(operation, provider, model) or self.media(operation, provider, model)
         return known is not None
 
@@ -263,6 +271,7 @@ def snapshot_of(version: int, rows: Iterable[PriceRow]) -> PriceBookSnapshot:
         chat_prices={key: price for key, price in prices.items() if price},
         other_prices=other_prices,
         media_prices=media_prices(rows),
+        speech_prices=speech_prices(rows),
     )
 
 

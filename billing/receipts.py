@@ -13,8 +13,16 @@ import msgspec
 from django.db import connection
 
 from billing.models.prices import Price
-from billing.pricing import CallPrice, PriceBookSnapshot, PriceRow, TokenUsage, snapshot_of
+from billing.pricing import (
+    PER_MILLION,
+    CallPrice,
+    PriceBookSnapshot,
+    PriceRow,
+    TokenUsage,
+    snapshot_of,
+)
 from billing.pricing_items import ItemNotPriced, MediaPrice, MediaUsage
+from billing.pricing_speech import SpeechPrice, SpeechUsage
 
 _ENTRIES = """
 SELECT seq, kind, debit, amount, cost, price_version, markup_bp, at, COALESCE(ref, '')
@@ -103,6 +111,20 @@ def read_media_price(
 ) -> MediaPrice | None:
     """Read the price of one model's images or sound; None if it has none."""
     return _book_of(version, provider, model).media(operation, provider, model)
+
+
+def read_speech_price(*, version: int, provider: str, model: str) -> SpeechPrice | None:
+    """Read the price of one model's speech; None if it has none."""
+    return _book_of(version, provider, model).speech(provider, model)
+
+
+def speech_lines(price: SpeechPrice, use: SpeechUsage) -> tuple[PriceLine, ...]:
+    """Take the charge of speech apart: characters, or tokens of text and of sound."""
+    return tuple(
+        PriceLine(meter=meter, quantity=quantity, unit_ucr=unit_ucr, per=PER_MILLION)
+        for meter, (quantity, unit_ucr) in price.quantities(use).items()
+        if quantity
+    )
 
 
 def media_lines(price: MediaPrice, use: MediaUsage) -> tuple[PriceLine, ...]:

@@ -30,6 +30,7 @@ from gateway.providers.failures import read_retry_after
 from gateway.quoting import Candidate, HeldChat
 from gateway.routing import RESTING, shortest_wait_s
 from gateway.runtime import Runtime
+from gateway.telling import as_told
 from gateway.transport import NotConnected
 from studio.core.errors import InvalidRequest, Unavailable
 
@@ -187,7 +188,7 @@ class Attempts:
         told_s = self._told_s(failure)
         self._tell_circuit(failure, told_s)
         self._count_loss(failure)
-        failure = self._as_told(failure)
+        failure = as_told(self.candidate.priced.upstream, failure)
         following, pause_s = self._following(failure, told_s)
         if following is None or self._left_s() <= pause_s:
             raise failure
@@ -253,29 +254,6 @@ class Attempts:
             return
         lost = ChatUsage(input_tokens=self.held.input_estimate, output_tokens=0)
         self.lost_ucr += price.cost_ucr(lost)
-
-    def _as_told(self, failure: UpstreamFailure) -> UpstreamFailure:
-        """Give the failure as the caller is told it: with a key of its own, it can do something."""
-        upstream = self.candidate.priced.upstream
-        if not upstream.user_key:
-            return failure
-        header = f"x-user-{upstream.provider.slug}-key"
-        status = failure.provider_status
-        if isinstance(failure, UpstreamQuota):
-            return UserQuotaExceeded(
-                f"The quota of the key in {header} is used up.", provider_status=status
-            )
-        if isinstance(failure, UpstreamError) and status in (401, 403):
-            return UserKeyRefused(
-                f"The provider does not accept the key in {header}.", provider_status=status
-            )
-        if isinstance(failure, UpstreamOverloaded) and status == 429:
-            return UserRateLimited(
-                f"The provider limits the rate of the key in {header}.",
-                provider_status=status,
-                retry_after_s=failure.retry_after_s,
-            )
-        return failure
 
     def _log(self, failure: UpstreamFailure) -> None:
         route = self.candidate.priced.route

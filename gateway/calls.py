@@ -20,16 +20,19 @@ from gateway.errors import LedgerUnavailable, OutcomeUnknown
 from gateway.lane import Lane, LaneDown, Row
 from gateway.statements import (
     FINISH,
+    FINISH_SOUND,
     HEARTBEAT,
     HOLD,
     OPEN,
     SETTLE,
     SETTLE_BUDGETED,
+    SETTLE_SOUND,
     NewCall,
     Outcome,
     finish_parameters,
     heartbeat_parameters,
     hold_parameters,
+    makes_sound,
     open_parameters,
     settle_parameters,
 )
@@ -219,13 +222,17 @@ class CallDesk:
         return _held(*await self._open_lane.run(OPEN, open_parameters(calls)))
 
     async def _flush_finishes(self, outcomes: list[Outcome]) -> list[SettleVerdict]:
-        rows, _ = await self._finish_lane.run(FINISH, finish_parameters(outcomes))
+        sound = makes_sound(outcomes)
+        statement = FINISH_SOUND if sound else FINISH
+        rows, _ = await self._finish_lane.run(statement, finish_parameters(outcomes, sound=sound))
         return [SettleVerdict(*row) for row in rows]
 
     async def _flush_settles(self, outcomes: list[Outcome]) -> list[SettleVerdict]:
         budgeted = self.budgeted and any([o.workspace_id in self.budgeted for o in outcomes])
-        statement = SETTLE_BUDGETED if budgeted else SETTLE
-        rows, _ = await self._settle_lane.run(statement, settle_parameters(outcomes))
+        sound = makes_sound(outcomes)
+        statement = SETTLE_SOUND if sound else SETTLE_BUDGETED if budgeted else SETTLE
+        parameters = settle_parameters(outcomes, sound=sound)
+        rows, _ = await self._settle_lane.run(statement, parameters)
         return [SettleVerdict(*row) for row in rows]
 
 

@@ -126,12 +126,14 @@ class HeldChat(msgspec.Struct, frozen=True, kw_only=True):
 async def hold_chat(runtime: Runtime, task: ChatTask) -> HeldChat:
     """Quote and hold one chat; by a user's own key only its call row is written.
 
-    Raises: what `quote_chat` raises, KeyBudgetSpent, BudgetSpent, InsufficientCredits,
-    WalletFrozen, IdempotencyConflict, LedgerUnavailable; in each case nothing is held.
+    Raises: what `quote_chat` raises, KeyBudgetSpent, BudgetSpent, TooManyWaiting,
+    InsufficientCredits, WalletFrozen, IdempotencyConflict, LedgerUnavailable; in each case nothing
+    is held.
     """
     quote = quote_chat(runtime, task)
     if quote.billing == "credits":
         await check_budgets(runtime, task.caller, task.app_id)
+    await _keep_pace(runtime, quote)
     quote, held_ucr = await _place(runtime, quote)
     return HeldChat(
         task=task,
@@ -141,6 +143,15 @@ async def hold_chat(runtime: Runtime, task: ChatTask) -> HeldChat:
         held_ucr=held_ucr,
         billing=quote.billing,
         paid=quote.billing == "credits",
+    )
+
+
+async def _keep_pace(runtime: Runtime, quote: ChatQuote) -> None:
+    """Wait until the first candidate's provider may be asked, before anything is held."""
+    task, first = quote.task, quote.candidates[0]
+    tokens = quote.input_estimate + (first.max_tokens or 0) * (task.request.n or 1)
+    await runtime.pacer.keep(
+        task.surface, first.priced.upstream, tokens=tokens, client_left=task.client_left
     )
 
 

@@ -21,10 +21,13 @@ from billing.receipts import (
     read_call_money,
     read_call_price,
     read_media_price,
+    read_speech_price,
+    speech_lines,
 )
 from gateway.attempts import FailedAttempt
 from gateway.operations.chat import ChatUsage
 from gateway.operations.media import MediaUse
+from gateway.operations.speech import SpeechUse
 from studio.accounts.models import AppKey
 
 _COMMON = """
@@ -35,7 +38,7 @@ _USAGE = f"""
 SELECT {_COMMON}, at, status, reason, http_status, attempt_log::text, usage_source, cost_ucr,
        COALESCE(input_tokens, 0), COALESCE(cached_input_tokens, 0), COALESCE(cache_write_tokens, 0),
        COALESCE(output_tokens, 0), COALESCE(reasoning_tokens, 0), latency_ms,
-       item_count, COALESCE(media_ms, 0)
+       item_count, COALESCE(media_ms, 0), COALESCE(character_count, 0)
 FROM usage WHERE request_id = %s AND request_count > 0 AND status <> 'refused' ORDER BY at LIMIT 1
 """  # noqa: S608  our own words alone
 _CALL = f"SELECT {_COMMON}, hold_ucr, attempts FROM gateway_call WHERE id = %s"  # noqa: S608  as above
@@ -47,6 +50,8 @@ WHERE job_id = %s AND state = 'succeeded' ORDER BY number LIMIT 1
 """All runs of a job make the same kind of thing. Jobs are kept for months, usage for ever."""
 
 _BY_ITEM = frozenset({"realtime"})
+_SPEECH = "speech"
+_HEARD = "transcription"
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +81,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of one call.
 
     `held_ucr` is None where it is not known any more. `state` is `open` until it is settled.
-    `usage` are the counts it was charged by, None while it is open; `made` is what a job made.
+    `usage` are the counts it was charged by, None while it is open; `made` is what a job made,
+    or the sound that was written down, `spoken` what speech used.
     `lines` are empty where nothing was charged by a price of ours.
     """
 
@@ -101,6 +107,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     markup_bp: int | None
     usage: ChatUsage | None
     made: MediaUse | None
+    spoken: SpeechUse | None
     lines: tuple[PriceLine, ...]
     money: CallMoney
     cost_ucr: int
@@ -118,7 +125,8 @@ def read_receipt(request_id: UUID, *, workspace_id: int | None) -> Receipt:
     common, ended = found[:14], row[14:] if row else None
     money = read_call_money(workspace_id=found[0], call_id=request_id)
     usage = _usage(ended) if ended else None
-    made = _made(request_id, ended) if ended and ended[13] is not None else None
+    made = _made(request_id, common[5], ended) if ended else None
+    spoken = _spoken(ended) if ended and common[5] == _SPEECH else None
     held_ucr = call[14] if call is not None else money.open_ucr
     return Receipt(
         request_id=request_id,
@@ -142,7 +150,10 @@ def read_receipt(request_id: UUID, *, workspace_id: int | None) -> Receipt:
         markup_bp=common[12],
         usage=usage,
         made=made,
-        lines=_lines(common, usage, made, money),
+        spoken=spoken,
+        lines=_lines_of_speech(common, spoken, money)
+        if common[5] == _SPEECH
+        else _lines(common, usage, made, money),
         money=money,
         cost_ucr=ended[6] if ended else 0,
     )
@@ -166,8 +177,35 @@ def _usage(ended: tuple[Any, ...]) -> ChatUsage:
     )
 
 
-def _made(job_id: UUID, ended: tuple[Any, ...]) -> MediaUse:
-    """Give what a job made in all, of the size and quality that its runs say."""
+def _spoken(ended: tuple[Any, ...]) -> SpeechUse:
+    return SpeechUse(
+        character_count=ended[15],
+        media_ms=ended[14],
+        input_tokens=ended[7],
+        output_tokens=ended[10],
+        source=ended[5],
+    )
+
+
+def _lines_of_speech(
+    common: tuple[Any, ...], spoken: SpeechUse | None, money: CallMoney
+) -> tuple[PriceLine, ...]:
+    """Give the lines of speech; what was not charged has none."""
+    provider, model, version = common[8], common[9], common[11]
+    if spoken is None or version is None or money.charged_ucr == 0:
+        return ()
+    price = read_speech_price(version=version, provider=provider, model=model)
+    return speech_lines(price, spoken) if price is not None else ()
+
+
+def _made(job_id: UUID, operation: str, ended: tuple[Any, ...]) -> MediaUse | None:
+    """Give what a job made in all, of the size and quality that its runs say, or the sound that was
+    written down; None for any other call.
+    """
+    if operation == _HEARD:
+        return MediaUse(item_count=1, media_ms=ended[14])
+    if ended[13] is None:
+        return None
     row = _row(_MADE, job_id)
     use = msgspec.json.decode(row[0], type=MediaUse) if row else MediaUse(item_count=0)
     return msgspec.structs.replace(use, item_count=ended[13], media_ms=ended[14])
@@ -190,7 +228,12 @@ def _cause(app_key_id: int | None, app_id: str, user_ref: str) -> Cause:
 def _attempts(
     common: tuple[Any, ...], ended: tuple[Any, ...] | None, call: tuple[Any, ...] | None
 ) -> tuple[Attempt, ...]:
-    """Give the attempts that failed before, then the one that answered, or is under way."""
+    """Give the attempts that failed before, then the one that answered, or is under way.
+
+    What was given again as it was made before was sent nowhere.
+    """
+    if common[10] == "none":
+        return ()
     log = ended[4] if ended else None
     failed = msgspec.json.decode(log, type=list[FailedAttempt]) if log else []
     done = [

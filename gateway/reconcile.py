@@ -26,6 +26,7 @@ _VIEWS = {
     "ledger": f"SELECT * FROM ledger.ledger_violations LIMIT {_MOST}",  # noqa: S608  our own
     "usage": f"SELECT * FROM usage_violations LIMIT {_MOST}",  # noqa: S608  our own
     "jobs": f"SELECT * FROM job_violations LIMIT {_MOST}",  # noqa: S608  our own
+    "inputs": f"SELECT * FROM input_violations LIMIT {_MOST}",  # noqa: S608  our own
 }
 _CALLS_LAST = timedelta(hours=2)
 """Longer than a call lives; one with a hold is looked at however old it is."""
@@ -56,6 +57,7 @@ _RECENT = {
     "ledger": _recent(_read("recent_entries"), read_of_billing("ledger_checks")),
     "usage": _recent(_read("recent_calls"), _read("usage_checks")),
     "jobs": _recent(_read("recent_jobs"), _read("job_checks")),
+    "inputs": _VIEWS["inputs"],  # few are kept at any time
 }
 _KEEP_ALL = _read("reconciled_all")
 _KEEP_SINCE = _read("reconciled_since")

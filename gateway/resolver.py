@@ -14,10 +14,11 @@ from django.db import OperationalError, connection
 
 from billing.pricing import PriceBookSnapshot, load_price_book
 from gateway.operations.chat import ChatUsage
+from gateway.operations.speech import SpeechUse
 from gateway.statements import (
-    FINISH,
+    FINISH_SOUND,
     LEASE_S,
-    SETTLE_BUDGETED,
+    SETTLE_SOUND,
     Outcome,
     finish_parameters,
     read_sql,
@@ -33,12 +34,26 @@ _FORGET_CALLS = read_sql("forget_calls")
 _FORGOTTEN_AT_ONCE = 5_000
 
 
+class _Delivered(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call is charged for what it delivered until it died. Amounts in µcr."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    character_count: int | None = None
+    charge_ucr: int = 0
+    cost_ucr: int = 0
+
+
 class DeadCall(msgspec.Struct, frozen=True):
-    """What is known of a call whose process is gone. Tokens are counts, age in milliseconds."""
+    """What is known of a call whose process is gone. Tokens are counts, age in milliseconds.
+
+    `checkpoint_tokens` of speech that is paid for by the character are characters.
+    """
 
     id: Any
     workspace_id: int
     billing: str
+    operation: str
     provider: str
     model: str
     price_version: int
@@ -89,44 +104,73 @@ def _resolve(claim: str, limit: int) -> int:
 
 
 def _outcome(call: DeadCall, book: PriceBookSnapshot) -> Outcome:
-    price = book.chat(call.provider, call.model)
+    found = _delivered(call, book) if call.checkpoint_tokens > 0 else None
     paid = call.billing == "credits"
-    delivered = call.checkpoint_tokens > 0 and price is not None
-    usage = ChatUsage(
-        input_tokens=call.input_estimate if delivered else 0,
-        output_tokens=call.checkpoint_tokens if delivered else 0,
-        source="counted" if delivered else "none",
-    )
+    done = found or _Delivered(character_count=0 if call.operation == "speech" else None)
     return Outcome(
         id=str(call.id),
         workspace_id=call.workspace_id,
-        ledger_kind="usage" if delivered else "void",
-        charge_ucr=price.charge_ucr(usage, call.markup_bp) if price and delivered and paid else 0,
-        cost_ucr=price.cost_ucr(usage) if price and delivered and paid else 0,
+        ledger_kind="usage" if found else "void",
+        charge_ucr=done.charge_ucr if paid else 0,
+        cost_ucr=done.cost_ucr if paid else 0,
         billing=call.billing,
         provider=call.provider,
         model=call.model,
         state="interrupted",
         reason="process_lost",
         http_status=500,
-        input_tokens=usage.input_tokens,
+        input_tokens=done.input_tokens,
         cached_input_tokens=0,
         cache_write_tokens=0,
-        output_tokens=usage.output_tokens,
+        output_tokens=done.output_tokens,
         reasoning_tokens=0,
-        usage_source=usage.source,
+        usage_source="counted" if found else "none",
         latency_ms=call.age_ms,
         first_byte_ms=None,
         capped=call.capped,
-        keep_answer=delivered,
+        keep_answer=found is not None,
+        character_count=done.character_count,
+    )
+
+
+def _delivered(call: DeadCall, book: PriceBookSnapshot) -> _Delivered | None:
+    """Price what was delivered until the checkpoint; None if its model has no price."""
+    if call.operation == "speech":
+        return _spoken(call, book)
+    price = book.chat(call.provider, call.model)
+    if price is None:
+        return None
+    usage = ChatUsage(input_tokens=call.input_estimate, output_tokens=call.checkpoint_tokens)
+    return _Delivered(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        charge_ucr=price.charge_ucr(usage, call.markup_bp),
+        cost_ucr=price.cost_ucr(usage),
+    )
+
+
+def _spoken(call: DeadCall, book: PriceBookSnapshot) -> _Delivered | None:
+    """Price speech: the checkpoint counts what its model bills, characters or tokens of sound."""
+    price = book.speech(call.provider, call.model)
+    if price is None:
+        return None
+    use = SpeechUse(character_count=call.checkpoint_tokens)
+    if price.by_tokens:
+        use = SpeechUse(input_tokens=call.input_estimate, output_tokens=call.checkpoint_tokens)
+    return _Delivered(
+        input_tokens=use.input_tokens,
+        output_tokens=use.output_tokens,
+        character_count=use.character_count,
+        charge_ucr=price.charge_ucr(use, call.markup_bp),
+        cost_ucr=price.cost_ucr(use),
     )
 
 
 def _settle(outcome: Outcome) -> bool:
-    statement, parameters = SETTLE_BUDGETED, settle_parameters
+    statement, parameters = SETTLE_SOUND, settle_parameters
     if outcome.billing != "credits":
-        statement, parameters = FINISH, finish_parameters
+        statement, parameters = FINISH_SOUND, finish_parameters
     with connection.cursor() as cursor:
-        cursor.execute(statement, parameters([outcome]))
+        cursor.execute(statement, parameters([outcome], sound=True))
         row = cursor.fetchone()
     return row is not None and bool(row[1])

@@ -19,6 +19,7 @@ from gateway.operations.chat import ChatRequest
 from gateway.operations.chat_messages import ImagePart
 from gateway.providers import find_provider
 from gateway.providers.base import ChatProvider, Provider, chats
+from gateway.providers.media import works_here
 from gateway.transport import Upstream
 from gateway.user_keys import UserKeys
 from studio.core.errors import InvalidRequest
@@ -90,6 +91,8 @@ def _configured(slug: str) -> Upstream | None:
     provider = find_provider(slug)
     if provider is None:
         return None
+    if works_here(provider):
+        return Upstream(provider=provider, base_url="", key="", sandbox=False)
     key = settings.PROVIDER_KEYS.get(slug, "")
     if key:
         base_url = _base_url(provider)

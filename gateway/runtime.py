@@ -22,6 +22,8 @@ from gateway.breaker import Breaker
 from gateway.calls import CallDesk
 from gateway.catalogue.snapshot import CatalogueSnapshot, Route
 from gateway.limiter import Limiter
+from gateway.paces import operators_paces, read_paces
+from gateway.pacing import Pacer
 from gateway.pool import Pool
 from gateway.refusals import RefusalCounter
 from gateway.retry_budget import RetryBudget
@@ -78,6 +80,9 @@ class Runtime:
         )
         self.limiter = Limiter(redis_client())
         self.breaker = Breaker(redis_client())
+        self.pacer = Pacer(
+            redis_client(), {**read_paces(), "": operators_paces(settings.PROVIDER_PACES)}
+        )
         self.retry_budget = RetryBudget()
         self.known_routes = KnownRoutes(self.upstreams, self.breaker)
         self.route_order = RouteOrder()
@@ -120,6 +125,7 @@ class Runtime:
         await guarded(self.refusals.flush)
         await self.limiter.close()
         await self.breaker.close()
+        await self.pacer.close()
         await self.transport.close()
         await self.pool.close()
         await self.access_log.close()

@@ -15,13 +15,11 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from gateway.breaker import Circuit
 from gateway.calls import OpenCall
-from gateway.errors import UserKeyRefused, UserQuotaExceeded, UserRateLimited
 from gateway.idempotency import seal_answer
 from gateway.providers.base import (
-    Target,
     UpstreamAnswer,
-    UpstreamError,
     UpstreamFailure,
     UpstreamOverloaded,
     UpstreamQuota,
@@ -29,8 +27,9 @@ from gateway.providers.base import (
 )
 from gateway.routing import RESTING
 from gateway.runtime import Runtime
-from gateway.single_quotes import Done, SingleQuote, SingleTask, Work, hold_single
+from gateway.single_quotes import Done, SingleQuote, SingleTask, Work, hold_single, target_of
 from gateway.statements import Outcome
+from gateway.telling import as_told
 from gateway.transport import NotConnected, Upstream
 
 JSON_TYPE = "application/json"
@@ -113,7 +112,7 @@ async def _ask(runtime: Runtime, quote: SingleQuote, work: Work[_Answer]) -> Don
     try:
         done = await _in_time(runtime, quote, work)
     except UpstreamFailure as failure:
-        _tell_circuit(quote, failure)
+        tell_circuit(quote.upstream, quote.circuit, quote.route.model, failure)
         raise as_told(quote.upstream, failure) from failure
     quote.circuit.succeeded()
     return done
@@ -129,7 +128,7 @@ async def _in_time(runtime: Runtime, quote: SingleQuote, work: Work[_Answer]) ->
 
 async def _exchange(runtime: Runtime, quote: SingleQuote, work: Work[_Answer]) -> Done[_Answer]:
     provider = quote.upstream.provider
-    target = Target(model=quote.route.model, drop_parameters=quote.route.drop_parameters)
+    target = target_of(quote.route)
     response = await runtime.transport.send(quote.upstream, work.build(provider, target))
     try:
         body = await response.read()
@@ -143,41 +142,21 @@ async def _exchange(runtime: Runtime, quote: SingleQuote, work: Work[_Answer]) -
     return await loop.run_in_executor(_THREADS, work.parse, provider, target, answer)
 
 
-def _tell_circuit(quote: SingleQuote, failure: UpstreamFailure) -> None:
+def tell_circuit(
+    upstream: Upstream, circuit: Circuit, model: str, failure: UpstreamFailure
+) -> None:
     """Count a failure against the provider if it speaks against the provider as a whole."""
-    status, circuit = failure.provider_status, quote.circuit
+    status = failure.provider_status
     if isinstance(failure, UpstreamQuota) or status == 401:
-        if not quote.upstream.user_key:
+        if not upstream.user_key:
             circuit.open_for(failure.retry_after_s)
     elif status == 429:
-        circuit.rest(quote.route.model, failure.retry_after_s or _SOON_S)
+        circuit.rest(model, failure.retry_after_s or _SOON_S)
         circuit.succeeded()
     elif status is None or status >= 500 or status == 408:
         circuit.failed(connecting=isinstance(failure, NotConnected))
     else:
         circuit.succeeded()
-
-
-def as_told(upstream: Upstream, failure: UpstreamFailure) -> UpstreamFailure:
-    """Give the failure as the caller is told it: with a key of its own, it can do something."""
-    if not upstream.user_key:
-        return failure
-    header, status = f"x-user-{upstream.provider.slug}-key", failure.provider_status
-    if isinstance(failure, UpstreamQuota):
-        return UserQuotaExceeded(
-            f"The quota of the key in {header} is used up.", provider_status=status
-        )
-    if isinstance(failure, UpstreamError) and status in (401, 403):
-        return UserKeyRefused(
-            f"The provider does not accept the key in {header}.", provider_status=status
-        )
-    if isinstance(failure, UpstreamOverloaded) and status == 429:
-        return UserRateLimited(
-            f"The provider limits the rate of the key in {header}.",
-            provider_status=status,
-            retry_after_s=failure.retry_after_s,
-        )
-    return failure
 
 
 def _succeeded(
@@ -202,7 +181,8 @@ def _succeeded(
         first_byte_ms=outcome.latency_ms,
         keep_answer=task.claim is not None,
         answer=seal_answer(kept, call_id=task.id) if kept is not None else None,
-        answer_media_type=JSON_TYPE if kept is not None else "",
+        answer_media_type=work.media_type if kept is not None else "",
+        media_ms=work.media_ms,
     )
 
 

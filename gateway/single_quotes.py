@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
-from billing.pricing import CallPrice
+from billing.pricing import CallPrice, PriceBookSnapshot
 from gateway.breaker import Circuit
 from gateway.budgets import check_budgets
 from gateway.catalogue.snapshot import Resolution, Route
@@ -47,7 +47,8 @@ class Done(msgspec.Struct, Generic[_Answer], frozen=True, kw_only=True):
 class Work(Protocol[_Answer]):
     """One question, as its operation knows it.
 
-    `ceiling` is the most it can use, `estimate` what it likely uses.
+    `ceiling` is the most it can use, `estimate` what it likely uses. `media_ms` is how long the
+    sound in question is, None where there is none; `media_type` is of what `kept` keeps.
     """
 
     operation: str
@@ -56,11 +57,16 @@ class Work(Protocol[_Answer]):
     model: str | None
     ceiling: ChatUsage
     estimate: ChatUsage
+    media_ms: int | None
+    media_type: str
+
+    def price(self, book: PriceBookSnapshot, route: Route) -> CallPrice | None:
+        """Give what a route costs; None if it has no price."""
 
     def serves(self, provider: Provider) -> bool:
         """Tell whether a provider does this at all."""
 
-    def unsupported(self, provider: Provider) -> str | None:
+    def unsupported(self, provider: Provider, target: Target) -> str | None:
         """Name the field of the request that the provider cannot serve; None if it can."""
 
     def build(self, provider: Provider, target: Target) -> UpstreamRequest:
@@ -124,7 +130,7 @@ def quote_single(runtime: Runtime, task: SingleTask, work: Work[_Answer]) -> Sin
         raise UserKeyNeeded(
             "Workspaces on the tier byok bring their own provider key; this request has none."
         )
-    lacking = work.unsupported(upstream.provider)
+    lacking = work.unsupported(upstream.provider, target_of(route))
     if lacking is not None:
         raise InvalidRequest(
             f"{lacking}: {route.model} does not support this.", details={"param": lacking}
@@ -160,6 +166,11 @@ async def hold_single(runtime: Runtime, task: SingleTask, work: Work[_Answer]) -
     return quote
 
 
+def target_of(route: Route) -> Target:
+    """Say what a provider is asked for."""
+    return Target(model=route.model, drop_parameters=route.drop_parameters)
+
+
 def _choose(
     runtime: Runtime, task: SingleTask, work: Work[_Answer], resolution: Resolution
 ) -> tuple[Route, Upstream, CallPrice | None]:
@@ -181,7 +192,7 @@ def _choose(
         except NoProvider as error:
             refusal = refusal or error
             continue
-        price = runtime.world.book.price(work.operation, route.provider, route.model)
+        price = work.price(runtime.world.book, route)
         if not work.serves(upstream.provider):
             refusal = refusal or NoProvider(
                 f"No provider is configured for this model ({route.provider})."

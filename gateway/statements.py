@@ -65,7 +65,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     `attempt_log` is JSON, one object per attempt that failed before; None if none did.
     `counted_…_tokens` are our own counts beside the provider's, None where we did not count.
     `keep_answer` is False when the Idempotency-Key is to be released, so that a retry really
-    retries.
+    retries. `character_count` and `media_ms` are of speech, `media_ms` also of transcriptions;
+    None for every other call.
     """
 
     id: str
@@ -95,6 +96,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     keep_answer: bool = False
     answer: bytes | None = None
     answer_media_type: str = ""
+    character_count: int | None = None
+    media_ms: int | None = None
 
 
 def _with_verdicts(name: str, verdicts: str, counts: str = "") -> str:
@@ -113,6 +116,28 @@ SETTLE_BUDGETED = _with_verdicts("settle_calls", "settle_verdicts", "count_budge
 """`SETTLE`, and count for the caps per window: for batches with a workspace that has some."""
 
 FINISH = _with_verdicts("settle_calls", "finish_verdicts")
+
+
+def _with_sound(statement: str) -> str:
+    """Let a settle write characters and lengths too: two more arrays, which chats need not pay
+    for.
+    """
+    names = ", character_count, media_ms"
+    parts = {
+        "/* made arrays */": ", %s::int[], %s::int[]",
+        "/* made names */": names,
+        "/* made values */": names.replace(" ", " i."),
+    }
+    for mark, part in parts.items():
+        assert mark in statement, mark
+        statement = statement.replace(mark, part)
+    return statement
+
+
+SETTLE_SOUND = _with_sound(SETTLE_BUDGETED)
+"""For batches with a call that made sound."""
+
+FINISH_SOUND = _with_sound(FINISH)
 
 HEARTBEAT = read_sql("extend_calls")
 
@@ -197,9 +222,16 @@ def _call_columns(calls: Sequence[NewCall]) -> list[Any]:
     ]
 
 
-def settle_parameters(outcomes: Sequence[Outcome]) -> list[Any]:
+def makes_sound(outcomes: Sequence[Outcome]) -> bool:
+    """Tell whether one of these calls is of speech or of a transcription."""
+    return any([o.character_count is not None or o.media_ms is not None for o in outcomes])
+
+
+def settle_parameters(outcomes: Sequence[Outcome], *, sound: bool = False) -> list[Any]:
     """Lay out `SETTLE`'s parameters: what the ledger takes, then one array per column."""
     columns = _outcome_columns(outcomes)
+    if sound:
+        columns += _sound_columns(outcomes)
     ids, costs, *_ = columns
     return [
         _numbers([outcome.workspace_id for outcome in outcomes]),
@@ -211,11 +243,19 @@ def settle_parameters(outcomes: Sequence[Outcome]) -> list[Any]:
     ]
 
 
-def finish_parameters(outcomes: Sequence[Outcome]) -> list[Any]:
+def finish_parameters(outcomes: Sequence[Outcome], *, sound: bool = False) -> list[Any]:
     """Lay out `FINISH`'s parameters: the verdicts, then one array per column."""
     return [
         _words([outcome.ledger_kind for outcome in outcomes]),
         *_outcome_columns(outcomes),
+        *(_sound_columns(outcomes) if sound else ()),
+    ]
+
+
+def _sound_columns(outcomes: Sequence[Outcome]) -> list[Any]:
+    return [
+        _array([outcome.character_count for outcome in outcomes]),
+        _array([outcome.media_ms for outcome in outcomes]),
     ]
 
 

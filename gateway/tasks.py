@@ -11,6 +11,7 @@ from gateway.reconcile import (
     reconcile_all,
     reconcile_since_last,
 )
+from gateway.speech import cache as speech_cache
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,12 @@ def recount_budgets() -> int:
 def forget_old_calls() -> None:
     """Drop stored answers after a day and call rows after a week."""
     resolver.forget_old_calls()
+
+
+@shared_task
+def forget_old_speech() -> int:
+    """End sounds that were kept to be given again and are past their time. Returns: how many."""
+    return speech_cache.forget_old_speech()
 
 
 @shared_task

@@ -6,21 +6,20 @@ it was opened, sealed. Both only ever go to the provider they are named for.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn
 
 import msgspec
 from django.conf import settings
 
 from gateway.providers import providers
+from gateway.providers.media import works_here
 from studio.accounts.callers import Caller
 from studio.accounts.errors import InvalidSession
 from studio.core import secrets
 from studio.core.errors import InvalidRequest
 
 _PURPOSE = "session-provider-keys"
-_TO_COME = ("wavespeed", "huggingface", "baseten")
-"""Providers that nothing here serves yet. Clients open one session for all they do."""
 _OTHER_NAMES = {"grok": "xai", "google": "gemini"}
 _HEADER = re.compile(rb"x[-_]user[-_]([a-z0-9]{1,32})[-_]key")
 _KEY = re.compile(rb"[\x21-\x7e]{1,512}")
@@ -75,9 +74,31 @@ def read_user_keys(headers: Iterable[tuple[bytes, bytes]], caller: Caller) -> Us
     return shown.over(kept) if shown and kept else shown or kept
 
 
+def read_named_keys(headers: Sequence[tuple[bytes, bytes]], names: Mapping[bytes, str]) -> UserKeys:
+    """Give the keys that a surface has headers of its own for; `names` says whose each is.
+
+    Raises: InvalidRequest for a key that is none, a header given twice, or a provider's key by both
+    of its headers.
+    """
+    found: dict[str, str] = {}
+    for name, value in headers:
+        provider = names.get(name)
+        if provider is None:
+            continue
+        header = name.decode()
+        if provider in found or any(
+            other == b"x-user-%s-key" % provider.encode() for other, _ in headers
+        ):
+            raise InvalidRequest(f"Send one key for the provider {provider}.")
+        if not _KEY.fullmatch(value.strip()):
+            raise InvalidRequest(f"{header} must be 1 to 512 printable characters without spaces.")
+        found[provider] = value.strip().decode()
+    return UserKeys(found) if found else NO_KEYS
+
+
 def known_providers() -> tuple[str, ...]:
     """Name the providers whose keys a request may show."""
-    return (*providers(), *_TO_COME)
+    return tuple(slug for slug, provider in providers().items() if not works_here(provider))
 
 
 def _of_headers(headers: Iterable[tuple[bytes, bytes]]) -> UserKeys:

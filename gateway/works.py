@@ -1,5 +1,7 @@
 """What the walk of single.py needs to know of each operation: embeddings, realtime secrets."""
 
+from billing.pricing import CallPrice, PriceBookSnapshot
+from gateway.catalogue.snapshot import Route
 from gateway.operations.chat import ChatUsage
 from gateway.operations.embedding import EmbeddingRequest, token_ceiling, token_estimate
 from gateway.operations.realtime import RealtimeRequest, RealtimeSecret
@@ -16,7 +18,19 @@ from gateway.single_quotes import Done
 _NO_TOKENS = ChatUsage(input_tokens=0, output_tokens=0, source="none")
 
 
-class EmbeddingWork:
+class _SilentWork:
+    """What operations without sound have in common."""
+
+    operation: str
+    media_ms: int | None = None
+    media_type = "application/json"
+
+    def price(self, book: PriceBookSnapshot, route: Route) -> CallPrice | None:
+        """Give what a route costs."""
+        return book.price(self.operation, route.provider, route.model)
+
+
+class EmbeddingWork(_SilentWork):
     """Embeddings: paid for by their input tokens; the answer is OpenAI-shaped JSON."""
 
     operation = "embedding"
@@ -33,7 +47,7 @@ class EmbeddingWork:
         """Tell whether a provider has embeddings."""
         return embeds(provider)
 
-    def unsupported(self, provider: Provider) -> str | None:
+    def unsupported(self, provider: Provider, target: Target) -> str | None:
         """Name the field that this provider cannot serve."""
         assert embeds(provider), "the route was chosen for it"
         return provider.unsupported_embedding(self._request)
@@ -54,7 +68,7 @@ class EmbeddingWork:
         return answer
 
 
-class RealtimeWork:
+class RealtimeWork(_SilentWork):
     """A secret for a realtime session: paid for by the session, and never kept."""
 
     operation = "realtime"
@@ -71,7 +85,7 @@ class RealtimeWork:
         """Tell whether a provider gives secrets."""
         return opens_realtime(provider)
 
-    def unsupported(self, provider: Provider) -> str | None:
+    def unsupported(self, provider: Provider, target: Target) -> str | None:
         """Say that a session needs nothing beyond its model."""
         return None
 

@@ -9,13 +9,16 @@ import msgspec
 
 from sandbox import (
     anthropic,
+    baseten,
     elevenlabs,
     gemini,
+    huggingface,
     openai,
     openrouter,
     replicate,
     stability,
     stripe,
+    wavespeed,
     xai,
 )
 from sandbox.connection import Connection
@@ -27,13 +30,16 @@ from sandbox.messages import Reply, Request
 DOUBLES: MappingProxyType[str, Callable[[Request], Reply]] = MappingProxyType(
     {
         "anthropic": anthropic.answer,
+        "baseten": baseten.answer,
         "elevenlabs": elevenlabs.answer,
         "gemini": gemini.answer,
+        "huggingface": huggingface.answer,
         "openai": openai.answer,
         "openrouter": openrouter.answer,
         "replicate": replicate.answer,
         "stability": stability.answer,
         "stripe": stripe.answer,
+        "wavespeed": wavespeed.answer,
         "xai": xai.answer,
     }
 )

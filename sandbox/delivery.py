@@ -55,6 +55,8 @@ class Delivery:
     async def _sent(self, reply: Reply) -> bool:
         if reply.events is not None and not (self._faults.html or self._faults.empty):
             return await self._sent_events(reply, reply.events)
+        if reply.pieces is not None and not (self._faults.html or self._faults.empty):
+            return await self._sent_pieces(reply, reply.pieces)
         return await self._sent_body(reply)
 
     def _close_entry(self, *, complete: bool) -> None:
@@ -102,6 +104,23 @@ class Delivery:
                 return await self._connection.pause(None)
             if not await self._write_event(event + ending):
                 return False
+        await self._send({"type": "http.response.body"})
+        return self._connection.lost_at is None
+
+    async def _sent_pieces(self, reply: Reply, pieces: Iterator[bytes]) -> bool:
+        """Send a body that is still being made, chunked."""
+        faults = self._faults
+        await self._start(reply.status, reply.headers)
+        pause_s = (faults.chunk_delay_ms or reply.pace_ms) / 1000
+        for count, made in enumerate(pieces):
+            if faults.hang is not None and count == faults.hang:
+                return await self._connection.pause(None)
+            if count and pause_s and not await self._connection.pause(pause_s):
+                return False
+            for piece in _pieces(made, faults.split_bytes):
+                if not await self._write(piece):
+                    return False
+            self._entry.events_sent += 1
         await self._send({"type": "http.response.body"})
         return self._connection.lost_at is None
 

@@ -1,4 +1,4 @@
-"""ElevenLabs' music over HTTP: one request, one whole piece; keys, refusals and errors as there.
+"""ElevenLabs over HTTP: its routes, keys, and music: one request, one whole piece.
 
 Source: ElevenLabs' OpenAPI (stored copy of 2026-08), /v1/music, /v1/music/stream and
 /v1/user/subscription; elevenlabs.io docs, Errors (2026); model ids: `elevenlabs` SDK 2.78.0.
@@ -8,12 +8,23 @@ mp3_48000_240.
 
 import hashlib
 import os
-from urllib.parse import parse_qsl
+from collections.abc import Callable
 
 import msgspec
 
-from sandbox.elevenlabs_checks import ElevenLabsError, check_format, check_music, invalid_field
-from sandbox.faults import HEADER, NO_FAULTS, Faults, UnknownFault, faults_of
+from sandbox import elevenlabs_speech, elevenlabs_transcripts, elevenlabs_voices
+from sandbox.elevenlabs_checks import ElevenLabsError, check_format, check_music
+from sandbox.elevenlabs_errors import (
+    asked_for,
+    error_reply,
+    limited,
+    query_of,
+    read_body,
+    read_faults,
+    refused,
+    told,
+)
+from sandbox.faults import NO_FAULTS, Faults
 from sandbox.messages import Headers, Json, Reply, Request
 from sandbox.sounds import mp3, pcm
 
@@ -23,17 +34,6 @@ _MUSIC = ("/v1/music", "/v1/music/stream")
 _WORK_MS, _WORK_MS_PER_S = 50, 2
 _OWN_LENGTH_MS = 20_000
 """How long a piece is at least where the model may choose."""
-_LEGACY = frozenset({"too_many_concurrent_requests", "system_busy", "max_character_limit_exceeded"})
-_TYPES = {
-    400: ("validation_error", "invalid_parameters"),
-    401: ("authentication_error", "invalid_api_key"),
-    402: ("payment_required", "insufficient_credits"),
-    403: ("authorization_error", "insufficient_permissions"),
-    404: ("not_found", "not_found"),
-    409: ("conflict", "conflict"),
-    429: ("rate_limit_error", "rate_limit_exceeded"),
-    503: ("service_unavailable", "system_busy"),
-}
 _SUGGESTED = "An upbeat song with bright guitars and close harmonies"
 
 
@@ -42,60 +42,60 @@ def answer(request: Request) -> Reply:
     try:
         return _route(request)
     except ElevenLabsError as error:
-        return _error(request, error, NO_FAULTS)
+        return error_reply(request, error, NO_FAULTS)
 
 
 def _route(request: Request) -> Reply:
-    known = {**dict.fromkeys(_MUSIC, "POST"), "/v1/user/subscription": "GET"}
-    method = known.get(request.path)
-    if method is None:
-        raise ElevenLabsError({"detail": "Not Found"}, status=404)
+    method, made = _found(request.path)
     if method != request.method:
         raise ElevenLabsError({"detail": "Method Not Allowed"}, status=405)
     _check_key(request)
-    if request.path in _MUSIC:
-        return _music(request)
-    return Reply(headers=[_JSON], body=msgspec.json.encode(_subscription()))
+    return made(request)
+
+
+def _found(path: str) -> tuple[str, Callable[[Request], Reply]]:
+    """Tell who answers a path, and by which method. Raises: ElevenLabsError."""
+    if path in _MUSIC:
+        return "POST", _music
+    if path == "/v1/speech-to-text":
+        return "POST", elevenlabs_transcripts.hear
+    if path.startswith("/v1/text-to-speech/"):
+        return "POST", elevenlabs_speech.speak
+    if path == "/v1/user/subscription":
+        return "GET", lambda _: Reply(headers=[_JSON], body=msgspec.json.encode(_subscription()))
+    if path in ("/v1/voices", "/v2/voices", "/v1/models") or path.startswith("/v1/voices/"):
+        return "GET", elevenlabs_voices.show
+    raise ElevenLabsError({"detail": "Not Found"}, status=404)
 
 
 def _check_key(request: Request) -> None:
     """Refuse a key that is missing or names its error. Raises: ElevenLabsError."""
     key = request.header(b"xi-api-key")
     if not key.strip():
-        raise _told(request, 401, "missing_api_key", "No API key was provided.")
+        raise told(request, 401, "missing_api_key", "No API key was provided.")
     if "invalid" in key:
-        raise _told(request, 401, "invalid_api_key", "Invalid API key")
+        raise told(request, 401, "invalid_api_key", "Invalid API key")
     if request.method == "POST" and "quota" in key:
         text = (
             "This request exceeds your quota. You have 12 credits remaining, while 400 are needed."
         )
-        raise _told(request, 401, "quota_exceeded", text)
+        raise told(request, 401, "quota_exceeded", text)
     if "ratelimited" in key:
-        raise _limited(request, "rate_limit_exceeded", "1")
+        raise limited(request, "rate_limit_exceeded", "1")
 
 
 def _music(request: Request) -> Reply:
     """Compose a piece. Raises: ElevenLabsError."""
-    try:
-        wanted = msgspec.json.decode(request.body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        raise invalid_field(["body"], "JSON decode error", "json_invalid") from None
-    prompt = wanted.get("prompt") if isinstance(wanted, dict) else None
-    try:
-        asked, text = faults_of(
-            request.headers.get(HEADER), prompt if isinstance(prompt, str) else ""
-        )
-    except UnknownFault as error:
-        raise _told(request, 400, "invalid_parameters", str(error)) from None
-    faults = request.due(asked) if asked.times else asked
+    wanted = read_body(request)
+    faults, text = read_faults(request, wanted.get("prompt"))
     try:
         if faults.status:
-            raise _asked_for(request, faults)
-        codec, rate_hz, kbps = check_format(dict(parse_qsl(request.query)), wanted)
+            raise asked_for(request, faults)
+        codec, rate_hz, kbps = check_format(query_of(request), wanted)
         check_music(wanted)
         _check_rest(request, wanted, faults)
     except ElevenLabsError as error:
-        return _error(request, error, faults)
+        return error_reply(request, error, faults)
     length_ms = _length_ms(wanted, request)
     seed = f"{text}|{wanted.get('model_id')}|{wanted.get('seed')}"
     if codec == "mp3":
@@ -114,19 +114,19 @@ def _check_rest(request: Request, wanted: Json, faults: Faults) -> None:
     """Refuse what cannot go together, and what a fault says to refuse. Raises: ElevenLabsError."""
     if faults.reject and faults.reject in wanted:
         text = f"The '{faults.reject}' parameter is not supported."
-        raise _told(request, 400, "invalid_parameters", text, param=faults.reject)
+        raise told(request, 400, "invalid_parameters", text, param=faults.reject)
     planned = wanted.get("composition_plan") is not None
     if planned == (wanted.get("prompt") is not None):
         text = "Provide either a prompt or a composition_plan, not both."
-        raise _told(request, 400, "invalid_parameters", text, param="prompt")
+        raise told(request, 400, "invalid_parameters", text, param="prompt")
     for field in ("music_length_ms", "force_instrumental") if planned else ("seed",):
         if wanted.get(field):
             text = f"The '{field}' parameter cannot be used here."
-            raise _told(request, 400, "invalid_parameters", text, param=field)
+            raise told(request, 400, "invalid_parameters", text, param=field)
     if faults.refusal:
-        raise _refused("The prompt names an artist whose work is protected.", _SUGGESTED)
+        raise refused("The prompt names an artist whose work is protected.", _SUGGESTED)
     if faults.content_filter:
-        raise _refused("The prompt violates our terms: https://elevenlabs.io/music-terms", "")
+        raise refused("The prompt violates our terms: https://elevenlabs.io/music-terms", "")
 
 
 def _length_ms(wanted: Json, request: Request) -> int:
@@ -147,61 +147,6 @@ def _headers(request: Request, length_ms: int) -> Headers:
         (b"current-concurrent-requests", b"1"),
         (b"maximum-concurrent-requests", b"3"),
     ]
-
-
-def _told(
-    request: Request, status: int, code: str, message: str, *, param: str = ""
-) -> ElevenLabsError:
-    """Make an error as the documentation has it."""
-    detail: Json = {
-        "type": _TYPES.get(status, ("internal_error", ""))[0],
-        "code": code,
-        "message": message,
-        "status": code,
-        "request_id": hashlib.sha256(request.number.to_bytes(8) + _RUN).hexdigest()[:32],
-    }
-    if param:
-        detail["param"] = param
-    return ElevenLabsError({"detail": detail}, status=status)
-
-
-def _refused(message: str, suggestion: str) -> ElevenLabsError:
-    """Refuse a prompt, with a better one where there is one: its error keeps the older form."""
-    data = {"data": {"prompt_suggestion": suggestion}} if suggestion else {}
-    detail = {"status": "bad_prompt", "message": message, **data}
-    return ElevenLabsError({"detail": detail}, status=400)
-
-
-def _limited(request: Request, code: str, retry_after: str) -> ElevenLabsError:
-    error = _told(request, 429, code, "Too many requests. Please slow down.")
-    if code in _LEGACY:
-        error.body = {"detail": {"status": code, "message": "Please try again later."}}
-    if retry_after:
-        error.headers.append((b"retry-after", retry_after.encode()))
-    return error
-
-
-def _asked_for(request: Request, faults: Faults) -> ElevenLabsError:
-    """Make the error a fault asks for; `code=text` is one without any form."""
-    if faults.code == "text":
-        return ElevenLabsError({"detail": "Internal Server Error"}, status=faults.status)
-    code = faults.code or _TYPES.get(faults.status, ("", "internal_error"))[1]
-    if faults.status == 429:
-        return _limited(request, code, faults.retry_after)
-    text = f"The sandbox was asked to answer {faults.status}."
-    error = _told(request, faults.status, code, text)
-    if faults.retry_after:
-        error.headers.append((b"retry-after", faults.retry_after.encode()))
-    return error
-
-
-def _error(request: Request, error: ElevenLabsError, faults: Faults) -> Reply:
-    return Reply(
-        status=error.status,
-        headers=[_JSON, *error.headers],
-        body=msgspec.json.encode(error.body),
-        faults=faults,
-    )
 
 
 def _subscription() -> Json:

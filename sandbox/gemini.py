@@ -19,6 +19,7 @@ from sandbox.gemini_checks import check_request
 from sandbox.gemini_contents import check_content
 from sandbox.gemini_errors import PER_DAY, WireError, bad_fields, bad_key, limited
 from sandbox.gemini_fields import read
+from sandbox.gemini_images import finish_message
 from sandbox.gemini_models import MODELS, Traits, find_model
 from sandbox.gemini_usage import Prompt, usage_of
 from sandbox.gemini_vectors import embed_batch, embed_one
@@ -230,9 +231,10 @@ class _Answers:
         body = {**told, **self._base}
         if not self._faults.missing_usage:
             thoughts = self._said.thinking_tokens * len(self._said.candidates)
-            body["usageMetadata"] = usage_of(
-                self._prompt, self._faults, output=output, thoughts=thoughts
-            )
+            usage = usage_of(self._prompt, self._faults, output=output, thoughts=thoughts)
+            if drawn := min(self._said.picture_tokens, output):
+                usage["candidatesTokensDetails"] = [{"modality": "IMAGE", "tokenCount": drawn}]
+            body["usageMetadata"] = usage
         return msgspec.json.encode(body)
 
 
@@ -248,6 +250,8 @@ def _ending(candidate: Candidate) -> Json:
     if candidate.finish_reason == "SAFETY":
         rating = {"category": "HARM_CATEGORY_DANGEROUS_CONTENT", "probability": "HIGH"}
         ending["safetyRatings"] = [{**rating, "blocked": True}]
+    if message := finish_message(candidate.finish_reason):
+        ending["finishMessage"] = message
     return ending
 
 

@@ -8,6 +8,7 @@ import msgspec
 from sandbox.faults import Faults
 from sandbox.gemini_checks import level_of
 from sandbox.gemini_contents import responses_of, sign, sign_call
+from sandbox.gemini_images import draws, paint, picture_tokens
 from sandbox.gemini_models import Traits
 from sandbox.messages import Json
 from sandbox.schema import smallest_value
@@ -20,21 +21,26 @@ _INTEGERS = ("minItems", "maxItems", "minLength", "maxLength", "minimum", "maxim
 
 @dataclass(slots=True, kw_only=True)
 class Candidate:
-    """One answer: a visible thought, the tokens of a text, or the parts that call functions."""
+    """One answer: a visible thought, the tokens of a text, or the parts that call functions or hold
+    pictures, which cost `picture_tokens`.
+    """
 
     thought: str = ""
     tokens: list[str] = field(default_factory=list)
     calls: list[Json] = field(default_factory=list)
+    pictures: list[Json] = field(default_factory=list)
+    picture_tokens: int = 0
     signature: str = ""
     finish_reason: str = "STOP"
 
     def count_tokens(self) -> int:
         """Count the tokens of the answer, without those of its thoughts."""
-        return len(self.tokens) + sum(_call_tokens(part) for part in self.calls)
+        called = sum(_call_tokens(part) for part in self.calls)
+        return len(self.tokens) + called + self.picture_tokens
 
     def parts(self) -> list[Json]:
         """Render the whole answer."""
-        parts = [*self._thoughts(), *self.calls]
+        parts = [*self._thoughts(), *self.calls, *self.pictures]
         if self.tokens:
             parts.append({"text": "".join(self.tokens), **self._signed()})
         return parts
@@ -50,6 +56,8 @@ class Candidate:
             yield [{"text": token}], 1
         for part in self.calls:
             yield [part], _call_tokens(part)
+        for part in self.pictures:
+            yield [part], self.picture_tokens if "inlineData" in part else 0
         yield [{"text": "", **self._signed()}], 0
 
     def _thoughts(self) -> list[Json]:
@@ -68,6 +76,11 @@ class Said:
     block_reason: str = ""
 
     @property
+    def picture_tokens(self) -> int:
+        """The tokens of all pictures."""
+        return sum(candidate.picture_tokens for candidate in self.candidates)
+
+    @property
     def output_tokens(self) -> int:
         """The tokens of all candidates, without those of thoughts."""
         return sum(candidate.count_tokens() for candidate in self.candidates)
@@ -78,6 +91,11 @@ def answer_to(wanted: Json, model: Traits, faults: Faults, *, prompt: str, seed:
     if faults.refusal:
         return Said(block_reason=faults.code or "PROHIBITED_CONTENT")
     config = wanted.get("generationConfig") or {}
+    if draws(wanted, model):
+        parts, reason = paint(wanted, model, faults, prompt=prompt)
+        cost = picture_tokens(config, model) if parts else 0
+        drawn = Candidate(pictures=parts, picture_tokens=cost, finish_reason=reason)
+        return Said(candidates=[drawn])
     room: int = config.get("maxOutputTokens", 2**31)
     thinking = min(thinking_tokens(config.get("thinkingConfig") or {}, model, prompt), room)
     said = Said(thinking_tokens=thinking)

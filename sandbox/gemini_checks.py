@@ -3,7 +3,7 @@
 Source: Google's discovery document v1beta (2026-08-23), GenerateContentRequest; ai.google.dev,
 Thinking, Function calling, Structured output; docs.cloud.google.com, Gemini 3.5 Flash-Lite (no
 penalties); the wording follows replies of the live API, only status and place are worth a test.
-Left out: tools of the server's, speech, images, cached contents.
+Left out: tools of the server's, speech, cached contents; pictures are gemini_images.py's.
 """
 
 import re
@@ -13,6 +13,7 @@ from typing import Any
 from sandbox.gemini_contents import check_content, check_contents
 from sandbox.gemini_errors import WireError
 from sandbox.gemini_fields import read
+from sandbox.gemini_images import check_modalities
 from sandbox.gemini_models import Traits
 from sandbox.messages import Json
 
@@ -30,7 +31,7 @@ _BOUNDS: MappingProxyType[str, tuple[float, float]] = MappingProxyType(
     }
 )
 _ABSENT = (
-    *("speechConfig", "imageConfig", "responseFormat", "audioTranscriptionConfig"),
+    *("speechConfig", "responseFormat", "audioTranscriptionConfig"),
     *("translationConfig", "responseLogprobs", "logprobs"),
 )
 MOST_STOPS = 5
@@ -82,8 +83,7 @@ def _check_for_model(config: Json, model: Traits) -> None:
     for name in _ABSENT:
         if config.get(name):
             raise WireError(f"{name} is not enabled for models/{model.id}")
-    if config.get("responseModalities", ["TEXT"]) not in ([], ["TEXT"]):
-        raise WireError("The requested combination of response modalities is not supported.")
+    check_modalities(config, model)
 
 
 def _check_thinking(config: Json, model: Traits) -> None:

@@ -131,7 +131,8 @@ MESSAGES: MappingProxyType[str, dict[str, Kind]] = MappingProxyType(
             **dict.fromkeys(("topK", "candidateCount", "maxOutputTokens", "seed"), "integer"),
             **dict.fromkeys(("responseSchema",), "Schema"),
             **dict.fromkeys(("enableEnhancedCivicAnswers", "enableAffectiveDialog"), "boolean"),
-            **dict.fromkeys(("speechConfig", "imageConfig", "responseFormat"), "struct"),
+            **dict.fromkeys(("speechConfig", "responseFormat"), "struct"),
+            "imageConfig": "ImageConfig",
             **dict.fromkeys(("audioTranscriptionConfig", "translationConfig"), "struct"),
             "frequencyPenalty": "number",
             "logprobs": "integer",
@@ -143,6 +144,7 @@ MESSAGES: MappingProxyType[str, dict[str, Kind]] = MappingProxyType(
             "mediaResolution": _RESOLUTIONS[:4],
             "thinkingConfig": "ThinkingConfig",
         },
+        "ImageConfig": {"aspectRatio": "string", "imageSize": "string"},
         "ThinkingConfig": {
             "includeThoughts": "boolean",
             "thinkingBudget": "integer",

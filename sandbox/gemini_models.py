@@ -18,7 +18,8 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What one model takes.
 
     `levels` of thinking or `budgets` (least and most tokens), a last turn of the model (`prefill`),
-    JSON answers beside tools. A model that `signs` wants its thought signatures back.
+    JSON answers beside tools. A model that `signs` wants its thought signatures back; one that
+    `draws` makes pictures, of `image_sizes` where it has several, and of `long_shapes`.
     """
 
     id: str
@@ -32,6 +33,9 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     signs: bool = True
     json_with_tools: bool = True
     embeds: bool = False
+    draws: bool = False
+    image_sizes: tuple[str, ...] = ()
+    long_shapes: bool = False
     image_tokens: int = 1120
     input_tokens: int = 1048576
     output_tokens: int = 65536
@@ -97,4 +101,5 @@ def _unlisted(model_id: str) -> Traits | None:
         penalties=True,
         signs=not old,
         embeds=model_id.startswith("gemini-embedding"),
+        draws="-image" in model_id,
     )

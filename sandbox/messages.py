@@ -34,12 +34,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An answer: a `body`, or the `events` of a stream, each without its closing blank line."""
+    """An answer: a `body`, or the `events` of a stream, each without its closing blank line, or the
+    `pieces` of a body that is made while it is sent, `pace_ms` apart.
+    """
 
     status: int = 200
     headers: Headers = field(default_factory=list)
     body: bytes = b""
     events: Iterator[bytes] | None = None
+    pieces: Iterator[bytes] | None = None
+    pace_ms: int = 0
     error_event: bytes = b""
     """What the fault `error_event` puts into a stream, in the provider's own form."""
     faults: Faults = NO_FAULTS

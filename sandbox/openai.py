@@ -1,7 +1,7 @@
 """OpenAI's routes, keys and errors, its models, and its chat with the two forms of an answer.
 
 Source: github openai/openai-openapi v2.3.0 (2026-08-21); `openai` Python SDK 3.52.0.
-Left out: audio output, `moderation` results, stored completions.
+Left out: audio in chats, `moderation` results, stored completions.
 """
 
 import os
@@ -12,7 +12,13 @@ from typing import Any
 
 import msgspec
 
-from sandbox import openai_embeddings, openai_images, openai_realtime
+from sandbox import (
+    openai_embeddings,
+    openai_images,
+    openai_realtime,
+    openai_speech,
+    openai_transcriptions,
+)
 from sandbox.chat_form import decoded, event, last_user_text, rows
 from sandbox.faults import HEADER, NO_FAULTS, Faults, UnknownFault, faults_of
 from sandbox.messages import Headers, Json, Reply, Request
@@ -74,6 +80,10 @@ def _route(request: Request) -> Reply:
             openai_realtime.directive_text,
             lambda wanted, _: openai_realtime.give_secret(wanted, request),
         )
+    if path == "/v1/audio/speech":
+        return _spoken(request)
+    if path == "/v1/audio/transcriptions":
+        return _heard(request)
     if path == "/v1/models" or path.startswith("/v1/models/"):
         _check_method(request, "GET")
         _check_key(request)
@@ -172,6 +182,41 @@ def _plain(
     except WireError as error:
         return _error(request, error, faults)
     return Reply(headers=[_JSON, *_headers(request, faults.latency_ms)], body=body, faults=faults)
+
+
+def _spoken(request: Request) -> Reply:
+    """Read a text aloud."""
+    _check_method(request, "POST")
+    _check_key(request)
+    wanted = _decoded(request.body)
+    text = openai_speech.directive_text(wanted)
+    return _made(request, text, lambda faults: openai_speech.speak(wanted, faults))
+
+
+def _heard(request: Request) -> Reply:
+    """Write down what a file says."""
+    _check_method(request, "POST")
+    _check_key(request)
+    form, said = openai_transcriptions.read(request)
+    text = openai_transcriptions.directive_text(form, said)
+    return _made(request, text, lambda faults: openai_transcriptions.hear(form, said, faults))
+
+
+def _made(request: Request, text: str, make: Callable[[Faults], Reply]) -> Reply:
+    """Answer with what is made, if the faults that `text` asks for let it."""
+    try:
+        asked, _ = faults_of(request.headers.get(HEADER), text)
+    except UnknownFault as error:
+        raise WireError(str(error), code="unknown_fault") from None
+    faults = request.due(asked) if asked.times else asked
+    try:
+        if faults.status:
+            raise _asked_for(faults)
+        reply = make(faults)
+    except WireError as error:
+        return _error(request, error, faults)
+    reply.headers.extend(_headers(request, faults.latency_ms))
+    return reply
 
 
 def _decoded(body: bytes) -> Json:

@@ -1,8 +1,10 @@
-"""Stability AI's routes, keys and errors; the pictures are stability_images.py's.
+"""Stability AI's routes, keys and errors.
+
+stability_form.py reads forms, stability_rules.py checks them, stability_images.py draws, and
+stability_results.py keeps what is asked for by id.
 
 Source: Stability's OpenAPI document of Feb 2025 (v2beta, and `/v1/user/balance`). Bodies of 401 and
 402 are not in it: they have the form of the others.
-Left out: edits, upscaling, control, and everything that is asked for by id.
 """
 
 import os
@@ -14,10 +16,16 @@ from sandbox.faults import HEADER, NO_FAULTS, Faults, UnknownFault, faults_of
 from sandbox.messages import Headers, Json, Reply, Request
 from sandbox.stability_form import FormError, read_form
 from sandbox.stability_images import Picture, draw
+from sandbox.stability_results import Results
+from sandbox.stability_rules import RULES, check_form
 
 _JSON = (b"content-type", b"application/json")
 _RUN = os.urandom(8).hex()
-_GENERATE = "/v2beta/stable-image/generate/"
+_FOLDER = "/v2beta/stable-image/"
+_RESULTS = "/v2beta/results/"
+_OLD_RESULTS = "/v2beta/stable-image/upscale/creative/result/"
+_BEGINS = "upscale/creative"
+_RUNNING_STATUS = 202
 _NAMES = {
     400: "bad_request",
     401: "unauthorized",
@@ -33,6 +41,8 @@ _LIMITED = (
     "You have exceeded the rate limit of 150 requests within a 10 second period, and have been "
     "timed out for 60 seconds."
 )
+_NOT_FOUND = "The requested resource was not found."
+_results = Results()
 
 
 def answer(request: Request) -> Reply:
@@ -44,16 +54,20 @@ def answer(request: Request) -> Reply:
 
 
 def _route(request: Request) -> Reply:
-    _check_key(request)
-    if request.path == "/v1/user/balance" and request.method == "GET":
+    key = _checked_key(request)
+    path, method = request.path, request.method
+    if method == "GET" and path == "/v1/user/balance":
         return Reply(headers=_headers(request), body=b'{"credits":1000.5}')
-    model = request.path.removeprefix(_GENERATE)
-    if model not in ("ultra", "core", "sd3") or request.method != "POST":
-        raise FormError("The requested resource was not found.", status=404)
-    return _generate(request, model)
+    for folder in (_RESULTS, _OLD_RESULTS):
+        if method == "GET" and path.startswith(folder):
+            return _result(request, path.removeprefix(folder), key)
+    operation = path.removeprefix(_FOLDER)
+    if method != "POST" or operation not in RULES:
+        raise FormError(_NOT_FOUND, status=404)
+    return _made(request, operation, key)
 
 
-def _check_key(request: Request) -> None:
+def _checked_key(request: Request) -> str:
     """Refuse a missing or `invalid` key; `quota` and `ratelimited` in a key name their error."""
     scheme, _, key = request.header(b"authorization").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
@@ -64,6 +78,7 @@ def _check_key(request: Request) -> None:
         raise _out_of_credits()
     if "ratelimited" in key:
         raise FormError(_LIMITED, status=429)
+    return key
 
 
 def _out_of_credits() -> FormError:
@@ -71,20 +86,51 @@ def _out_of_credits() -> FormError:
     return FormError(text, status=402)
 
 
-def _generate(request: Request, model: str) -> Reply:
-    fields = read_form(request)
+def _made(request: Request, operation: str, key: str) -> Reply:
+    form = read_form(request)
     try:
-        asked, prompt = faults_of(request.headers.get(HEADER), fields.get("prompt", ""))
+        asked, prompt = faults_of(request.headers.get(HEADER), form.texts.get("prompt", ""))
     except UnknownFault as error:
         raise FormError(str(error)) from None
-    faults = request.due(asked) if asked.times else asked
+    places = asked.at.split(",") if asked.at else ["submit"]
+    asked_now = asked if "submit" in places else NO_FAULTS
+    faults = request.due(asked_now) if asked_now.times else asked_now
     try:
+        check_form(operation, form)
         if faults.status:
             raise _asked_for(faults)
-        picture = draw(model, fields, prompt, faults=faults)
+        picture = draw(operation, form, prompt, faults=faults)
     except FormError as error:
         return _error(request, error, faults)
-    return _shown(request, picture, faults)
+    if operation != _BEGINS:
+        return _shown(request, picture, faults)
+    later = asked if "poll" in places else _only_when(asked)
+    body = {"id": _results.begin(request.number, key, picture, later)}
+    return Reply(headers=_headers(request), body=msgspec.json.encode(body), faults=faults)
+
+
+def _only_when(asked: Faults) -> Faults:
+    """Keep of the faults only when the result is there, and for how long."""
+    return Faults(running_ms=asked.running_ms, expire_ms=asked.expire_ms)
+
+
+def _result(request: Request, result_id: str, key: str) -> Reply:
+    """Show what was begun with this key."""
+    found = _results.find(result_id, key)
+    if found is None:
+        raise FormError("id: the generation either does not exist or has expired.", status=404)
+    faults = request.due(found.faults) if found.faults.times else found.faults
+    if faults.status:
+        return _error(request, _asked_for(faults), faults)
+    if _results.is_ready(found):
+        return _shown(request, found.picture, faults)
+    body = {"id": result_id, "status": "in-progress"}
+    return Reply(
+        status=_RUNNING_STATUS,
+        headers=_headers(request),
+        body=msgspec.json.encode(body),
+        faults=faults,
+    )
 
 
 def _shown(request: Request, picture: Picture, faults: Faults) -> Reply:

@@ -211,6 +211,7 @@ _RINGS = {
     "back-fill-payments": ("billing.stripe.tasks.back_fill_payments", 3600.0),
     "purge-sessions": ("studio.accounts.tasks.purge_sessions", 3600.0),
     "release-expired-assets": ("gateway.media.tasks.release_expired_assets", 600.0),
+    "forget-old-speech": ("gateway.tasks.forget_old_speech", 600.0),
     "remove-stray-files": ("gateway.media.tasks.remove_stray_files", 600.0),
     "switch-off-webhooks": ("gateway.webhooks.tasks.switch_off_failing", 300.0),
 }
@@ -246,6 +247,7 @@ STRIPE_API_BASE = env.str("STRIPE_API_BASE", default="https://api.stripe.com")
 CELERY_IMPORTS = (
     "billing.stripe.tasks",
     "gateway.media.tasks",
+    "gateway.voices.tasks",
     "gateway.jobs.tasks",
     "gateway.webhooks.tasks",
 )
@@ -258,6 +260,8 @@ ASSETS_DIR = env.str("ASSETS_DIR", default="") or str(
     Path(env.str("STUDIO_DATA_DIR", default="") or BASE_DIR / ".studio") / "assets"
 )
 """All web processes and all workers see the same."""
+SPEECH_CACHE_MB = env.int("SPEECH_CACHE_MB", default=100)
+"""Of speech that is kept to be given again, for each workspace; 0 keeps none."""
 ASSETS_S3_BUCKET = env.str("ASSETS_S3_BUCKET", default="")
 ASSETS_S3_REDIRECT = env.bool("ASSETS_S3_REDIRECT", default=False)
 """Send readers to the bucket, by an address of five minutes, instead of giving the bytes."""
@@ -293,11 +297,19 @@ STORAGES = {
 # --- jobs: images and music -----------------------------------------------------------------------
 JOB_DEADLINES_S: dict[str, int] = {
     "image": env.int("JOB_IMAGE_DEADLINE_S", default=600),
+    "image_edit": env.int("JOB_IMAGE_EDIT_DEADLINE_S", default=300),
+    "image_upscale": env.int("JOB_IMAGE_UPSCALE_DEADLINE_S", default=900),
+    "image_control": env.int("JOB_IMAGE_CONTROL_DEADLINE_S", default=300),
+    "image_fit": env.int("JOB_IMAGE_FIT_DEADLINE_S", default=120),
     "music": env.int("JOB_MUSIC_DEADLINE_S", default=900),
 }
 """By operation: a job that is not done by then is given up, and costs nothing."""
 JOB_LONG_CALLS = env.int("JOB_LONG_CALLS", default=40)
 """How many calls that last minutes one worker for media makes at once; below its threads."""
+PICTURE_BODIES_MB = env.int("PICTURE_BODIES_MB", default=192)
+"""How much of bodies with pictures one web process has in memory at once; beyond it, 503."""
+SOUND_BODIES_MB = env.int("SOUND_BODIES_MB", default=256)
+"""How much memory one web process gives to sounds that are to be written down; beyond it, 503."""
 JOBS_KEPT_DAYS = env.int("JOBS_KEPT_DAYS", default=90)
 JOB_REQUESTS_KEPT_HOURS = env.int("JOB_REQUESTS_KEPT_HOURS", default=24)
 """How long staff may repeat a job that failed; its request is kept sealed until then."""
@@ -322,6 +334,7 @@ APP_JWT_AUDIENCE = env.str("APP_JWT_AUDIENCE", default="")
 APP_KEY = env.str("APP_KEY", default="")
 """A static app key of the default workspace, whatever its shape (seed 000)."""
 DEFAULT_WORKSPACE = env.str("DEFAULT_WORKSPACE", default="default")
+PREVIEWS_WORKSPACE = env.str("PREVIEWS_WORKSPACE", default=DEFAULT_WORKSPACE)
 SESSION_IDLE_S = 900
 SESSION_ABSOLUTE_S = 12 * 3600
 SESSION_REFRESH_GRACE_S = 30
@@ -337,19 +350,33 @@ PROVIDER_BASE_URLS = {
     if name.endswith("_BASE_URL") and value
 }
 """Slug → base URL, from `<SLUG>_BASE_URL`. A provider without one uses its own."""
-_OTHER_NAMES = {"grok": "xai"}
+_BASETEN_URL = "https://model-{}.api.baseten.co/environments/production"
+DEPLOYMENT_BASE_URLS: dict[str, str] = {
+    f"baseten:orpheus-{precision.lower()}": _BASETEN_URL.format(model_id)
+    for precision in ("FP8", "FP16")
+    if (
+        model_id := env.str(f"BASETEN_MODEL_{precision}", default="")
+        or env.str("MODEL_ID", default="")
+    )
+}
+"""`provider:model` → base URL, for models that a provider serves at addresses of their own."""
+PROVIDER_PACES = env.dict("PROVIDER_PACES", default={})
+"""How fast a provider may be asked by one key, `openai=50/s 2000000t/min,baseten=` (none), in place
+of what `gateway/paces.toml` has for single surfaces.
+"""
+_OTHER_NAMES = {"grok": "xai", "hf_token": "huggingface"}
 
 
 def _provider_keys() -> dict[str, str]:
     """Read `<SLUG>_API_KEY`, or `<SLUG>_API_KEY_FILE`, for whatever provider there is or will be.
 
-    A provider's proper name wins over its other one.
+    A provider's proper name wins over its other one. `HF_TOKEN` is Hugging Face's, too.
     """
     names = {name.removesuffix("_FILE") for name in os.environ}
     given = {
         name.removesuffix("_API_KEY").lower(): env.str(name, default="")
         for name in names
-        if name.endswith("_API_KEY")
+        if name.endswith(("_API_KEY", "HF_TOKEN"))
     }
     keys = {slug: key for slug, key in given.items() if key and slug not in _OTHER_NAMES}
     for other, slug in _OTHER_NAMES.items():
@@ -367,7 +394,4 @@ PROVIDER_WEBHOOK_SECRETS: dict[str, str] = {
 the signed address alone says that they are for us.
 """
 SANDBOX_URL = env.str("SANDBOX_URL", default="")
-"""Address of the upstream sandbox.
-
-A provider without a key of ours is reached there instead, and answers say so.
-"""
+"""The upstream sandbox: it stands in for providers without a key of ours, and answers say so."""

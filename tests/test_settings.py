@@ -72,6 +72,21 @@ def test_a_provider_s_key_is_found_by_its_slug(tmp_path: Path) -> None:
 def test_the_proper_name_of_a_provider_wins() -> None:
     keys = _read("PROVIDER_KEYS", GROK_API_KEY="grok", XAI_API_KEY="xai")
     assert keys == {"xai": "xai"}
+    assert _read("PROVIDER_KEYS", HF_TOKEN="hf_1") == {"huggingface": "hf_1"}
+    both = _read("PROVIDER_KEYS", HF_TOKEN="hf_1", HUGGINGFACE_API_KEY="hf_2")
+    assert both == {"huggingface": "hf_2"}
+
+
+def test_a_deployment_has_an_address_of_its_own_or_the_one_model_s() -> None:
+    address = "https://model-{}.api.baseten.co/environments/production"
+    assert _read("DEPLOYMENT_BASE_URLS") == {}
+    assert _read("DEPLOYMENT_BASE_URLS", BASETEN_MODEL_FP8="abc") == {
+        "baseten:orpheus-fp8": address.format("abc")
+    }
+    assert _read("DEPLOYMENT_BASE_URLS", BASETEN_MODEL_FP8="abc", MODEL_ID="one") == {
+        "baseten:orpheus-fp8": address.format("abc"),
+        "baseten:orpheus-fp16": address.format("one"),
+    }
 
 
 def test_a_ring_expires_when_the_next_one_comes() -> None:

@@ -25,7 +25,7 @@ Point = Literal[
     "settle-unanswered",
     "answered",
 ]
-Kind = Literal["plain", "stream", "keyed", "embedding", "byok"]
+Kind = Literal["plain", "stream", "keyed", "embedding", "byok", "speech"]
 POINTS: Final[tuple[Point, ...]] = get_args(Point)
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 UNASKED: Final = frozenset(("hold-unsent", "hold-unanswered", "call-unsent"))
@@ -40,7 +40,11 @@ _FAULTS: Final[Mapping[Kind, str]] = {
     "keyed": "chunks=12",
     "embedding": "latency_ms=1",
     "byok": "chunks=12",
+    "speech": "latency_ms=1",
 }
+_PATHS: Final[Mapping[Kind, str]] = {"embedding": "/v1/embeddings", "speech": "/v1/audio/speech"}
+_LONG_WORDS = "The tide went out, and nobody was there to see how far it went. " * 5
+"""Some twenty seconds of sound: more tokens than a checkpoint has."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -79,7 +83,7 @@ class Probe:
             contextlib.closing(connection),
             contextlib.suppress(OSError, http.client.HTTPException),
         ):
-            path = "/v1/embeddings" if self.kind == "embedding" else "/v1/chat"
+            path = _PATHS.get(self.kind, "/v1/chat")
             connection.request("POST", path, self._body(), self._headers(app_key))
             response = connection.getresponse()
             self.status = response.status
@@ -91,12 +95,16 @@ class Probe:
     def _has_all(self) -> bool:
         if "content-length" in self.headers:
             return len(self.body) == int(self.headers["content-length"])
+        if self.kind == "speech":
+            return True  # it was read to its end, which a broken one has not
         return b"data: [DONE]" in self.body
 
     def _headers(self, app_key: str) -> dict[str, str]:
         headers = {"x-app-key": app_key, "x-user-id": self.tag, "content-type": "application/json"}
         if self.kind == "keyed":
             headers["idempotency-key"] = self.tag
+        if self.kind == "speech":
+            headers["cache-control"] = "no-store"
         if self.kind == "byok":
             headers["x-user-openai-key"] = _USER_KEY
         return headers
@@ -105,6 +113,9 @@ class Probe:
         text = f"torture:{self.tag}: tell me of the sea. [[sandbox {_FAULTS[self.kind]}]]"
         if self.kind == "embedding":
             return msgspec.json.encode({"kind": "embedding.default", "input": text})
+        if self.kind == "speech":
+            spoken = {"model": "gpt-4o-mini-tts", "input": text + _LONG_WORDS, "voice": "alloy"}
+            return msgspec.json.encode(spoken)
         body: dict[str, object] = {
             "kind": "chat.default",
             "messages": [{"role": "user", "content": text}],

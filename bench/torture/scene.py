@@ -19,6 +19,8 @@ from studio.supervisor.processes import Child, free_port
 CHECKPOINT_TOKENS = 256
 """So many relayed tokens are written down at once."""
 _EVENTS_BEFORE_HALF = 300
+_SOUNDS_BEFORE_HALF = 60
+"""Of a quarter of a second each."""
 _INSIDE = ("settle-under-way", "settle-broken-off")
 _PATIENCE_S = 30.0
 _LOOK_AGAIN_S = 0.01
@@ -167,7 +169,7 @@ def _at_hold(scene: Scene, probes: Sequence[Probe], *, side: Side) -> None:
 
 def _at_provider(scene: Scene, probes: Sequence[Probe], *, side: Side) -> list[Stop]:
     stops = [
-        scene.provider.stop(Stop(side=side, marks=(probe.tag,), events=_EVENTS_BEFORE_HALF))
+        scene.provider.stop(Stop(side=side, marks=(probe.tag,), events=_events_before_half(probe)))
         for probe in probes
     ]
     scene.send(probes)
@@ -176,10 +178,14 @@ def _at_provider(scene: Scene, probes: Sequence[Probe], *, side: Side) -> list[S
     return stops
 
 
+def _events_before_half(probe: Probe) -> int:
+    return _SOUNDS_BEFORE_HALF if probe.kind == "speech" else _EVENTS_BEFORE_HALF
+
+
 def _at_half(scene: Scene, probes: Sequence[Probe]) -> None:
     _at_provider(scene, probes, side="half")
     for probe in probes:
-        if probe.kind == "stream":
+        if probe.kind in ("stream", "speech"):
             until(lambda: scene.checkpoint(probe) >= CHECKPOINT_TOKENS, "a checkpoint")  # noqa: B023
 
 

@@ -55,7 +55,10 @@ class Price(models.Model):
                 fields=["book", "provider", "model", "operation", "meter", "options"],
                 name="price_once_in_a_book",
             ),
-            models.CheckConstraint(condition=Q(list_ucr__gt=0), name="price_never_free"),
+            models.CheckConstraint(
+                condition=Q(list_ucr__gt=0) | Q(operation="image_fit", list_ucr=0, cost_ucr=0),
+                name="price_never_free",
+            ),
             models.CheckConstraint(condition=Q(cost_ucr__gte=0), name="price_cost_not_negative"),
             models.CheckConstraint(condition=Q(per__gt=0), name="price_per_something"),
         ]

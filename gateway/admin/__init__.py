@@ -1,5 +1,7 @@
-"""What staff see of the gateway: catalogue, calls, receipts, files, jobs, webhooks, providers."""
+"""What staff see of the gateway: catalogue, voices, calls, receipts, files, jobs, personas,
+webhooks, providers.
+"""
 
-from gateway.admin import assets, calls, catalogue, jobs, providers, webhooks
+from gateway.admin import assets, calls, catalogue, jobs, personas, providers, voices, webhooks
 
-__all__ = ["assets", "calls", "catalogue", "jobs", "providers", "webhooks"]
+__all__ = ["assets", "calls", "catalogue", "jobs", "personas", "providers", "voices", "webhooks"]

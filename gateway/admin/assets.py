@@ -18,7 +18,9 @@ _PREVIEW_PX = 320
 
 @admin.register(Asset)
 class AssetAdmin(SearchedByIdAdmin):
-    """What jobs made, newest first (ids sort by time). Files that ended stay three months."""
+    """What jobs made or work on, newest first (ids sort by time). Files that ended stay three
+    months.
+    """
 
     list_display = (
         "id",
@@ -33,7 +35,7 @@ class AssetAdmin(SearchedByIdAdmin):
     ordering = ("-id",)
     fields = (
         *("id", "workspace_id", "job_id", "media_type", "made", "size_bytes", "sha256"),
-        *("created_at", "keep_until", "deleted_at", "preview"),
+        *("is_input", "created_at", "keep_until", "deleted_at", "preview"),
     )
     readonly_fields = fields
     workspace_field = "workspace_id"
@@ -62,6 +64,8 @@ class AssetAdmin(SearchedByIdAdmin):
         """Show the file by an address of five minutes."""
         if asset.deleted_at is not None:
             return "The file is gone."
+        if asset.is_input:
+            return "A caller sent it in; it is shown to nobody."
         url = asset_url(asset.pk, base_url="", life_s=_PREVIEW_LIFE_S)
         if asset.media_type.startswith("audio/"):
             return format_html('<audio controls preload="none" src="{}"></audio>', url)

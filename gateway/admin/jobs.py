@@ -24,6 +24,7 @@ from gateway.jobs.ending import tell
 from gateway.jobs.repeating import repeat_job
 from gateway.media.addresses import asset_url
 from gateway.models import Asset, Job, JobEvent, JobRun
+from gateway.providers.media import MEDIA_OPERATIONS
 from studio.accounts.amounts import NONE, credits_cell, credits_column, id_column
 from studio.accounts.models import Workspace
 
@@ -107,7 +108,7 @@ class OperationFilter(admin.SimpleListFilter):
         self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]"
     ) -> list[tuple[str, str]]:
         """Offer them."""
-        return [("image", "image"), ("music", "music")]
+        return [(name, name) for name in MEDIA_OPERATIONS]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
         """Keep those."""

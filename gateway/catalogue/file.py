@@ -12,7 +12,7 @@ CATALOGUE_FILE = Path(__file__).with_name("model-catalog.json")
 CHANNELS = ("stable", "experimental", "fast", "quality")
 ORDERS = ("listed", "weighted", "cheapest", "fastest")
 MOST_PATIENCE_MS = 600_000
-OPERATIONS_OF_JOBS = ("image", "music")
+OPERATIONS_OF_JOBS = ("image", "image_edit", "image_upscale", "image_control", "image_fit", "music")
 """Operations whose models may be called by another name upstream."""
 
 

@@ -140,11 +140,12 @@ class _Document(msgspec.Struct, frozen=True):
 class ChannelTable(msgspec.Struct, frozen=True):
     """What each name leads to in one channel, stable's answers filled in.
 
-    `names` holds kinds, aliases and model ids.
+    `names` holds kinds, aliases and model ids, `keys` models by `provider:model`.
     """
 
     kinds: dict[str, Resolution]
     names: dict[str, Resolution]
+    keys: dict[str, Resolution]
 
 
 class CatalogueSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,14 +181,28 @@ class CatalogueSnapshot(msgspec.Struct, frozen=True, kw_only=True):
         else:
             asked = model
             found = table.names.get(model)
-        if found is None:
-            raise UnknownKind(
-                f'Model kind "{asked[:_LONGEST_NAME_SHOWN]}" not found in channel "{channel}" '
-                "or stable fallback"
-            )
-        if found.routes[0].operation != operation:
-            raise WrongOperation(f'"{asked}" is for {found.routes[0].operation}, not {operation}.')
-        return found
+        return _checked(found, asked=asked, channel=channel, operation=operation)
+
+    def resolve_model(self, name: str, *, channel: str, operation: str) -> Resolution:
+        """Find a model by `provider:model`, or by any name that `resolve` knows.
+
+        Raises: UnknownKind, UnknownChannel, WrongOperation.
+        """
+        channel = self.channel(channel)
+        table = self.channels[channel]
+        found = table.keys.get(name) or table.names.get(name)
+        return _checked(found, asked=name, channel=channel, operation=operation)
+
+
+def _checked(found: Resolution | None, *, asked: str, channel: str, operation: str) -> Resolution:
+    if found is None:
+        raise UnknownKind(
+            f'Model kind "{asked[:_LONGEST_NAME_SHOWN]}" not found in channel "{channel}" '
+            "or stable fallback"
+        )
+    if found.routes[0].operation != operation:
+        raise WrongOperation(f'"{asked}" is for {found.routes[0].operation}, not {operation}.')
+    return found
 
 
 def read_revision() -> int:
@@ -254,7 +269,7 @@ class _Builder:
             found = kinds.get(target) or by_key.get(target)
             if found is not None:
                 names[alias] = msgspec.structs.replace(found, asked=alias)
-        return ChannelTable(kinds, {**names, **kinds})
+        return ChannelTable(kinds, {**names, **kinds}, by_key)
 
     def _resolution(
         self, asked: str, kind: str, channel: str, named: Iterable[tuple[Model | None, int]]

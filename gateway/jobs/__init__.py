@@ -10,6 +10,7 @@ In workers, sync, threads that mostly wait
 tasks.py        what Celery calls                 ringing.py     which runs are due
 working.py      one step of one run               submission.py, polling.py, storing.py  the steps
 leases.py       who works on a run, until when    exchange.py    HTTP towards providers
+own_work.py     runs that no provider is asked for
 workshop.py     what a worker keeps, circuits.py  patience.py    when the database is away
 Anywhere, sync
 transitions.py  each change of a run              ending.py      the last run ends the job

@@ -9,23 +9,36 @@ from uuid import UUID
 import msgspec
 from django.conf import settings
 
+from gateway.media.inputs import without_data
 from gateway.media.works import ImageWork, MediaWork, MusicWork
 from gateway.operations.image import ImageRequest
+from gateway.operations.image_control import ImageControlRequest
+from gateway.operations.image_edit import ImageEditRequest
+from gateway.operations.image_fit import ImageFitRequest
+from gateway.operations.image_upscale import ImageUpscaleRequest
 from gateway.operations.media import MediaUse
 from gateway.operations.music import MusicRequest
 from gateway.providers.media import Made, MediaRequest
 from studio.core import secrets
 
+JobRequest = MediaRequest
+"""What a job may be asked for, as surfaces name it: they know no provider."""
 _REQUEST = "job-request"
 _KEYS = "job-user-keys"
 _ANSWER = "job-answer"
-_TYPES: Mapping[str, type[MediaRequest]] = {"image": ImageRequest, "music": MusicRequest}
-OPERATIONS = tuple(_TYPES)
+_TYPES: Mapping[str, type[MediaRequest]] = {
+    "image": ImageRequest,
+    "image_edit": ImageEditRequest,
+    "image_upscale": ImageUpscaleRequest,
+    "image_control": ImageControlRequest,
+    "image_fit": ImageFitRequest,
+    "music": MusicRequest,
+}
 
 
 def seal_request(request: MediaRequest, job_id: UUID) -> bytes:
-    """Seal a request for its job's row."""
-    return _seal(msgspec.json.encode(request), _REQUEST, job_id)
+    """Seal a request for its job's row; pictures that were sent in are named alone."""
+    return _seal(msgspec.json.encode(without_data(request)), _REQUEST, job_id)
 
 
 def unseal_request(sealed: bytes, operation: str, job_id: UUID) -> MediaRequest:
@@ -55,26 +68,33 @@ def unseal_answer(sealed: bytes, run_id: UUID) -> Made:
 
 def item_count_of(request: MediaRequest) -> int:
     """Give how many files are asked for."""
-    return request.count if isinstance(request, ImageRequest) else 1
+    return 1 if isinstance(request, MusicRequest) else request.count
 
 
 def asked_use(request: MediaRequest, item_count: int) -> MediaUse:
     """Give what so many of the request's items are paid for."""
     if isinstance(request, MusicRequest):
         return MediaUse(item_count=item_count, media_ms=request.duration_ms)
-    return MediaUse(item_count=item_count, size=request.size, quality=request.quality)
+    if isinstance(request, ImageRequest):
+        return MediaUse(item_count=item_count, size=request.size, quality=request.quality)
+    return MediaUse(item_count=item_count)
 
 
 def work_on(request: MediaRequest) -> MediaWork:
-    """Give what is done to the files before callers get them."""
+    """Give what is done to a provider's files before callers get them."""
     if isinstance(request, MusicRequest):
         return MusicWork(length_ms=request.duration_ms)
-    return ImageWork(
-        width=request.width if request.exact_size else None,
-        height=request.height if request.exact_size else None,
-        format=request.output_format,
-        quality=request.output_compression,
-    )
+    if isinstance(request, ImageRequest):
+        return ImageWork(
+            width=request.width if request.exact_size else None,
+            height=request.height if request.exact_size else None,
+            format=request.output_format,
+            quality=request.output_compression,
+        )
+    if isinstance(request, ImageControlRequest):
+        return ImageWork(format=request.output_format)
+    assert not isinstance(request, ImageFitRequest), "what we make ourselves is kept as it is"
+    return ImageWork(width=request.width, height=request.height, format=request.output_format)
 
 
 def _seal(plain: bytes, purpose: str, context: UUID) -> bytes:

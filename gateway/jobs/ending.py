@@ -18,6 +18,7 @@ from gateway.jobs.settling import JobOutcome, settle
 from gateway.jobs.statements import JobRoute
 from gateway.jobs.views import JobFile
 from gateway.jobs.waiting import CHANNEL
+from gateway.media.inputs import drop_inputs
 from gateway.models import Job, JobEvent, JobRun
 from gateway.operations.media import MediaUse
 from gateway.webhooks.announcing import announce_end
@@ -102,6 +103,8 @@ def end_if_done(job: Job) -> bool:
         user_keys=None,
         finished_at=Now(),
     )
+    if kept is None:
+        drop_inputs(job.pk)
     tell(job.pk, str(state), public=True, detail={"made": len(files)})
     notify(job.pk)
     announce_end(job.pk, job.workspace_id, str(state))

@@ -6,9 +6,10 @@ The usage row stays for ever, the files for as long as their own rules say.
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
+from gateway.media.inputs import drop_inputs
 from gateway.models import Job
 
 _AT_ONCE = 1000
@@ -24,9 +25,20 @@ DELETE FROM gateway_job WHERE id IN (SELECT id FROM old)
 
 
 def forget_requests() -> int:
-    """Drop what failed jobs were asked for, when nobody repeats them. Returns: how many."""
+    """Drop what failed jobs were asked for, and the pictures that came with it, when nobody repeats
+    them. Returns: how many.
+    """
     limit = Now() - timedelta(hours=settings.JOB_REQUESTS_KEPT_HOURS)
-    return Job.objects.filter(finished_at__lt=limit, request__isnull=False).update(request=None)
+    total, dropped = 0, _AT_ONCE
+    while dropped == _AT_ONCE:
+        with transaction.atomic(durable=True):
+            old = Job.objects.filter(finished_at__lt=limit, request__isnull=False)
+            ids = list(old.select_for_update().values_list("pk", flat=True)[:_AT_ONCE])
+            Job.objects.filter(pk__in=ids).update(request=None)
+            drop_inputs(*ids)
+        dropped = len(ids)
+        total += dropped
+    return total
 
 
 def forget_jobs() -> int:

@@ -1,8 +1,12 @@
-"""What must hold of every job at any time, as a view (../sql/job_violations.sql)."""
+"""What must hold of every job at any time, as views (../sql/job_violations.sql,
+../sql/input_violations.sql).
+"""
 
 from django.db import connection
 
-VIEW = "SELECT * FROM job_violations LIMIT 1000"
+VIEW = """
+SELECT * FROM job_violations UNION ALL SELECT * FROM input_violations LIMIT 1000
+"""
 
 
 def find_job_violations() -> list[str]:

@@ -30,7 +30,8 @@ class Leased(msgspec.Struct, frozen=True, kw_only=True):
     """A run that is ours for now, and what of its job the work takes.
 
     `request`, `user_keys` and `answer` are sealed. `…_ago_s` are 0 where it was not yet; `left_s`
-    is how long the job still has, below 0 past its deadline.
+    is how long the job still has, below 0 past its deadline. `first` is how many items the runs
+    before it make.
     """
 
     run_id: UUID
@@ -60,6 +61,7 @@ class Leased(msgspec.Struct, frozen=True, kw_only=True):
     markup_bp: int
     cancel_requested: bool
     left_s: float
+    first: int
 
     @property
     def route(self) -> JobRoute:

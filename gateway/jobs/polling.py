@@ -14,7 +14,7 @@ from gateway.jobs.workshop import Work, give_back_connection, work_of
 from gateway.models import JobRun
 from gateway.providers.base import UpstreamFailure
 from gateway.providers.media import Made, Progress, Running
-from gateway.single import as_told
+from gateway.telling import as_told
 
 _PATIENCE_S = 30.0
 _PAUSES_S = (1.0, 2.0, 3.0, 5.0, 8.0, 13.0)

@@ -12,19 +12,20 @@ import msgspec
 from django.conf import settings
 
 from billing.pricing_items import ItemNotPriced
+from gateway.catalogue.errors import UnknownKind, WrongOperation
 from gateway.catalogue.snapshot import Resolution, Route
 from gateway.errors import NoPrice, NoProvider, RoutesResting, UserKeyNeeded
 from gateway.idempotency import Claim
 from gateway.jobs.asked import asked_use, item_count_of
 from gateway.jobs.statements import JobRoute
-from gateway.providers.media import MediaProvider, MediaRequest, MediaTarget, makes_media
+from gateway.providers.media import Maker, MediaRequest, MediaTarget, makes, works_here
 from gateway.quoting import check_model
 from gateway.routing import RESTING
 from gateway.runtime import Runtime
 from gateway.transport import Upstream
 from gateway.user_keys import NO_KEYS, UserKeys
 from studio.accounts.callers import Caller
-from studio.core.errors import InvalidRequest
+from studio.core.errors import Forbidden, InvalidRequest
 
 MOST_ROUTES = 4
 
@@ -32,6 +33,8 @@ MOST_ROUTES = 4
 class JobTask(msgspec.Struct, frozen=True, kw_only=True):
     """One job on its way: who asks, through which surface, for which kind or model.
 
+    `models` are names of models, or `provider:model`, whose routes together may make it, the first
+    preferred; those that the catalogue does not have are left out. `kind` is then a label alone.
     `parameters` is what may be shown of the request afterwards: no prompt, no key. `started_s` is a
     perf_counter reading.
     """
@@ -44,6 +47,7 @@ class JobTask(msgspec.Struct, frozen=True, kw_only=True):
     user_ref: str
     kind: str | None = None
     model: str | None = None
+    models: tuple[str, ...] = ()
     parameters: Mapping[str, Any] = {}
     claim: Claim | None = None
     user_keys: UserKeys | None = None
@@ -76,7 +80,7 @@ class _Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
     route: Route
     upstream: Upstream
-    provider: MediaProvider
+    provider: Maker
     most_per_run: int
     most_ucr: int | None
 
@@ -88,12 +92,9 @@ def quote_job(runtime: Runtime, task: JobTask, request: MediaRequest) -> JobQuot
     on the key's list), UserKeyNeeded, InvalidRequest (nobody can make that), RoutesResting.
     """
     world, caller = runtime.world, task.caller
-    resolution = world.catalogue.resolve(
-        kind=task.kind, model=task.model, channel=task.channel, operation=request.operation
-    )
+    resolution = _resolved(runtime, task, request)
     keys = task.user_keys or NO_KEYS
     own = any(keys.get(route.provider) for route in resolution.routes)
-    check_model(caller, {resolution.asked, resolution.kind, resolution.routes[0].model})
     if caller.tier == "byok" and not own:
         raise UserKeyNeeded(
             "Workspaces on the tier byok bring their own provider key; this request has none."
@@ -121,14 +122,53 @@ def deadline_s(operation: str) -> int:
     return found
 
 
-def target_of(route: Route | JobRoute, *, count: int, deadline_s: int) -> MediaTarget:
+def inputs_kept_s(operation: str) -> int:
+    """Give for how many seconds pictures that were sent in are kept at most: as long as their job
+    may take and its request may be kept, and an hour more.
+    """
+    hours: int = settings.JOB_REQUESTS_KEPT_HOURS + 1
+    return deadline_s(operation) + hours * 3600
+
+
+def target_of(
+    route: Route | JobRoute, *, count: int, deadline_s: int, first: int = 0
+) -> MediaTarget:
     """Give where a run goes, as its provider's file needs it."""
     return MediaTarget(
         model=route.upstream_model or route.model,
         count=count,
+        first=first,
         deadline_s=deadline_s,
         drop_parameters=route.drop_parameters,
     )
+
+
+def _resolved(runtime: Runtime, task: JobTask, request: MediaRequest) -> Resolution:
+    """Find the routes of a kind or a model, or of several models, that the caller's key may use.
+
+    Raises: UnknownKind, UnknownChannel, WrongOperation, Forbidden.
+    """
+    catalogue, operation = runtime.world.catalogue, request.operation
+    if not task.models:
+        found = catalogue.resolve(
+            kind=task.kind, model=task.model, channel=task.channel, operation=operation
+        )
+        check_model(task.caller, {found.asked, found.kind, found.routes[0].model})
+        return found
+    refusal: UnknownKind | WrongOperation | Forbidden | None = None
+    each: list[Resolution] = []
+    for name in task.models:
+        try:
+            found = catalogue.resolve_model(name, channel=task.channel, operation=operation)
+            check_model(task.caller, {name, task.kind or "", found.asked, found.routes[0].model})
+            each.append(found)
+        except (UnknownKind, WrongOperation, Forbidden) as error:
+            refusal = refusal or error
+    if not each:
+        assert refusal is not None, "there is at least one name"
+        raise refusal
+    routes = dict.fromkeys(route for found in each for route in found.routes)
+    return msgspec.structs.replace(each[0], kind=task.kind or each[0].kind, routes=tuple(routes))
 
 
 def _fitting(
@@ -161,7 +201,7 @@ def _candidate(
     upstreams = runtime.upstreams
     upstream = upstreams.of_user(route.provider, key) if key else upstreams.get(route.provider)
     provider = upstream.provider
-    if not makes_media(provider, request.operation):
+    if not makes(provider, request.operation):
         raise NoProvider(f"No provider is configured for this model ({route.provider}).")
     target = target_of(
         route, count=item_count_of(request), deadline_s=deadline_s(request.operation)
@@ -197,7 +237,10 @@ def _most_ucr(runtime: Runtime, task: JobTask, request: MediaRequest, route: Rou
 def _awake(runtime: Runtime, candidates: list[_Candidate]) -> list[_Candidate]:
     """Leave out providers that are left alone for now. Raises: RoutesResting."""
     waits_s = [
-        runtime.breaker.circuit(found.upstream).wait_s(found.route.model) for found in candidates
+        0.0
+        if works_here(found.provider)
+        else runtime.breaker.circuit(found.upstream).wait_s(found.route.model)
+        for found in candidates
     ]
     awake = [found for found, wait_s in zip(candidates, waits_s, strict=True) if not wait_s]
     if not awake:

@@ -15,7 +15,7 @@ from billing.pricing_items import ItemNotPriced
 from gateway.errors import NoPrice
 from gateway.jobs.asked import asked_use, seal_request, unseal_request
 from gateway.jobs.ending import tell
-from gateway.jobs.quoting import deadline_s
+from gateway.jobs.quoting import deadline_s, inputs_kept_s
 from gateway.jobs.ringing import call_workers
 from gateway.jobs.statements import (
     HOLD_JOBS,
@@ -24,6 +24,8 @@ from gateway.jobs.statements import (
     NewRun,
     hold_jobs_parameters,
 )
+from gateway.media.errors import InputGone
+from gateway.media.inputs import keep_inputs, renamed, with_data
 from gateway.models import Job, JobRun
 from gateway.providers.media import MediaRequest
 from gateway.single_quotes import check_held
@@ -41,7 +43,8 @@ class NotRepeatable(Conflict):
 def repeat_job(job_id: UUID, *, by: str) -> UUID:
     """Submit a failed job again, on behalf of its workspace. Returns: the new job's id.
 
-    Raises: NotFound, NotRepeatable, NoPrice, InsufficientCredits, WalletFrozen, LedgerUnavailable.
+    Raises: NotFound, NotRepeatable, NoPrice, InsufficientCredits, WalletFrozen, LedgerUnavailable,
+    StorageUnavailable.
     """
     job = Job.objects.filter(pk=job_id).first()
     if job is None:
@@ -50,7 +53,14 @@ def repeat_job(job_id: UUID, *, by: str) -> UUID:
         raise NotRepeatable("Only jobs for credits that failed or expired are repeated.")
     if job.request is None:
         raise NotRepeatable("What this job was asked for is not kept any more.")
-    new = _new_job(job, unseal_request(bytes(job.request), job.operation, job.pk))
+    request = _own_copy(job, unseal_request(bytes(job.request), job.operation, job.pk))
+    new = _new_job(job, request)
+    keep_inputs(
+        request,
+        workspace_id=job.workspace_id,
+        job_id=new.id,
+        kept_s=inputs_kept_s(job.operation),
+    )
     with transaction.atomic(durable=True):
         with connection.cursor() as cursor:
             cursor.execute(HOLD_JOBS, hold_jobs_parameters([new]))
@@ -60,6 +70,14 @@ def repeat_job(job_id: UUID, *, by: str) -> UUID:
         tell(new.id, "repeats", detail={"by": by, "job": str(job.pk)})
     call_workers([str(run.id) for run in new.runs])
     return new.id
+
+
+def _own_copy(job: Job, request: MediaRequest) -> MediaRequest:
+    """Give the request with its pictures under new names, since the first job's go with it."""
+    try:
+        return renamed(with_data(request, workspace_id=job.workspace_id))
+    except InputGone as error:
+        raise NotRepeatable("The pictures of this job are not kept any more.") from error
 
 
 def _new_job(job: Job, request: MediaRequest) -> NewJob:

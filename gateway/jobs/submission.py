@@ -13,6 +13,7 @@ from gateway.jobs.circuits import circuits
 from gateway.jobs.ending import Failure, RunEnd, failure_of, finish_run
 from gateway.jobs.exchange import submit
 from gateway.jobs.leases import Leased
+from gateway.jobs.own_work import is_ours, make_here
 from gateway.jobs.patience import patiently
 from gateway.jobs.polling import take
 from gateway.jobs.pricing import charge_and_cost_ucr
@@ -23,6 +24,8 @@ from gateway.jobs.workshop import (
     long_calls,
     work_of,
 )
+from gateway.media.errors import InputGone, StorageUnavailable
+from gateway.media.inputs import with_data
 from gateway.models import JobRun
 from gateway.providers.base import (
     UpstreamError,
@@ -30,9 +33,10 @@ from gateway.providers.base import (
     UpstreamOverloaded,
     UpstreamQuota,
     UpstreamRefused,
+    UpstreamRequest,
 )
 from gateway.routing import RESTING
-from gateway.single import as_told
+from gateway.telling import as_told
 from gateway.transport import NotConnected, Upstream
 from studio.core.errors import InvalidRequest
 
@@ -54,7 +58,10 @@ UNKNOWN = Failure(
 
 
 def submit_run(leased: Leased) -> None:
-    """Send a queued run, and take what comes of it."""
+    """Send a queued run, and take what comes of it; what we do ourselves is done at once."""
+    if is_ours(leased):
+        make_here(leased)
+        return
     try:
         work = work_of(leased)
     except NoProvider as error:
@@ -105,9 +112,15 @@ def give_up(leased: Leased, failure: Failure = UNKNOWN) -> None:
 def _submit(work: Work) -> None:
     leased, provider = work.leased, work.provider
     try:
-        written = provider.build_submission(work.request, work.target)
+        written = _written(work)
     except InvalidRequest as error:
         _fail(leased, UpstreamRefused(error.message, details=error.details))
+        return
+    except InputGone as error:
+        _end(leased, failure_of(error))
+        return
+    except StorageUnavailable:
+        transitions.postpone(leased, in_s=_NO_PLACE_PAUSE_S)
         return
     if not transitions.begin_submission(leased, calls_back=bool(work.target.callback_url)):
         return
@@ -123,6 +136,15 @@ def _submit(work: Work) -> None:
         return
     circuits.circuit(work.upstream).succeeded()
     patiently(lambda: take(work, progress))
+
+
+def _written(work: Work) -> UpstreamRequest:
+    """Write the submission; the bytes of pictures that were sent in are in memory for no longer.
+
+    Raises: InvalidRequest, InputGone, StorageUnavailable.
+    """
+    whole = with_data(work.request, workspace_id=work.leased.workspace_id)
+    return work.provider.build_submission(whole, work.target)
 
 
 def _judge(work: Work, failure: UpstreamFailure) -> None:
@@ -199,7 +221,11 @@ def _next_place(leased: Leased, failure: UpstreamFailure) -> tuple[int | None, f
 
 
 def _fail(leased: Leased, failure: UpstreamFailure) -> None:
-    end = RunEnd(state=JobRun.State.FAILED, failure=failure_of(failure))
+    _end(leased, failure_of(failure))
+
+
+def _end(leased: Leased, failure: Failure) -> None:
+    end = RunEnd(state=JobRun.State.FAILED, failure=failure)
     finish_run(leased.run_id, leased.job_id, leased.fence, end)
 
 

@@ -11,17 +11,18 @@ import psycopg
 
 from gateway.budgets import check_budgets
 from gateway.errors import IdempotencyConflict, IdempotencyMismatch
-from gateway.idempotency import Claim
 from gateway.jobs.asked import seal_keys, seal_request
 from gateway.jobs.desk import desk_of
 from gateway.jobs.queries import read_job
-from gateway.jobs.quoting import JobQuote, JobTask, deadline_s, quote_job
+from gateway.jobs.quoting import JobQuote, JobTask, deadline_s, inputs_kept_s, quote_job
 from gateway.jobs.statements import NewJob, NewRun
 from gateway.jobs.views import JobView
+from gateway.media.inputs import drop_inputs, inputs_of, keep_inputs, let_go_of_data
 from gateway.pool import borrowed
 from gateway.providers.media import MediaRequest
 from gateway.runtime import Runtime
 from gateway.single_quotes import check_held
+from gateway.surfaces.asking import in_thread
 from gateway.user_keys import NO_KEYS
 from studio.core.ids import new_id
 
@@ -43,30 +44,33 @@ class SubmittedJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def submit(runtime: Runtime, task: JobTask, request: MediaRequest) -> SubmittedJob:
-    """Submit one job; when this returns it is written, and its hold is in place.
+    """Submit one job; when this returns it is written, and its hold is in place. Pictures of the
+    request are kept with it and gone from memory.
 
     Raises: what `quote_job` raises, KeyBudgetSpent, BudgetSpent, InsufficientCredits, WalletFrozen,
-    IdempotencyMismatch, LedgerUnavailable; in each case nothing is held.
+    IdempotencyMismatch, LedgerUnavailable, StorageUnavailable; in each case nothing is held.
     """
-    if task.claim is not None:
-        known = await _find_claimed(runtime, task, task.claim)
-        if known is not None:
-            return known
+    known = await find_submitted(runtime, task)
+    if known is not None:
+        return known
     quote = quote_job(runtime, task, request)
     if quote.billing == "credits":
         await check_budgets(runtime, task.caller, task.app_id)
     new = _new_job(task, request, quote)
+    await _keep_inputs(task, request, new.id)
     desk = desk_of(runtime)
     try:
         verdict = await desk.hold(new)
     except psycopg.errors.UniqueViolation as error:
-        assert task.claim is not None, "ids are unique, so it is the key that was taken"
-        known = await _find_claimed(runtime, task, task.claim)
+        await _drop_inputs(request, new.id)
+        known = await find_submitted(runtime, task)
         if known is None:
             raise IdempotencyConflict(
                 "A request with this Idempotency-Key is still being served."
             ) from error
         return known
+    if verdict.verdict != "held":
+        await _drop_inputs(request, new.id)
     check_held(verdict.verdict, available_ucr=verdict.available_ucr, hold_ucr=quote.hold_ucr)
     desk.ring([str(run.id) for run in new.runs])
     job = verdict.job or await read_job(runtime, new.id, workspace_id=new.workspace_id)
@@ -78,11 +82,14 @@ async def submit(runtime: Runtime, task: JobTask, request: MediaRequest) -> Subm
     )
 
 
-async def _find_claimed(runtime: Runtime, task: JobTask, claim: Claim) -> SubmittedJob | None:
-    """Find the job that was submitted under this key, whatever became of it.
+async def find_submitted(runtime: Runtime, task: JobTask) -> SubmittedJob | None:
+    """Find the job that was submitted under this Idempotency-Key, whatever became of it.
 
     Raises: IdempotencyMismatch, if the key was used with another body or path.
     """
+    claim = task.claim
+    if claim is None:
+        return None
     async with borrowed(runtime.pool) as connection:
         cursor = await connection.execute(_CLAIMED, (task.caller.workspace_id, claim.key_digest))
         row = await cursor.fetchone()
@@ -92,6 +99,29 @@ async def _find_claimed(runtime: Runtime, task: JobTask, claim: Claim) -> Submit
         raise IdempotencyMismatch("This Idempotency-Key was used with another request.")
     job = await read_job(runtime, row[0], workspace_id=task.caller.workspace_id)
     return SubmittedJob(job=job, replayed=True, available_ucr=None)
+
+
+async def _keep_inputs(task: JobTask, request: MediaRequest, job_id: UUID) -> None:
+    """Keep the pictures that came with the request before anything is held: a job has what it
+    works on.
+
+    If this process dies before the job is written, they end by their own time.
+    """
+    if inputs_of(request):
+        await in_thread(
+            keep_inputs,
+            request,
+            workspace_id=task.caller.workspace_id,
+            job_id=job_id,
+            kept_s=inputs_kept_s(request.operation),
+        )
+        let_go_of_data(request)
+
+
+async def _drop_inputs(request: MediaRequest, job_id: UUID) -> None:
+    """Drop them where certainly no job was written."""
+    if inputs_of(request):
+        await in_thread(drop_inputs, job_id)
 
 
 def _new_job(task: JobTask, request: MediaRequest, quote: JobQuote) -> NewJob:

@@ -39,6 +39,17 @@ def begin_submission(leased: Leased, *, calls_back: bool) -> bool:
     return changed == 1
 
 
+def begin_here(leased: Leased) -> None:
+    """Commit that we are at a run ourselves. It stays as it is: whoever comes after a dead worker
+    does it again.
+    """
+    with transaction.atomic(durable=True):
+        if leased.job_state == Job.State.QUEUED:
+            _begin_job(leased)
+        if _mine(leased, JobRun.State.QUEUED).update(attempts=F("attempts") + 1):
+            _tell(leased, "working", provider=leased.route.provider, model=leased.route.model)
+
+
 def note_accepted(leased: Leased, upstream_id: str, *, ask_in_s: float) -> bool:
     """Commit that the provider took the work, and when to ask for it."""
     with transaction.atomic(durable=True):

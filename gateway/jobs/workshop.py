@@ -28,7 +28,9 @@ _upstreams = Upstreams()
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
-    """A leased run with all that its provider is asked by."""
+    """A leased run with all that its provider is asked by; pictures that were sent in are named
+    alone.
+    """
 
     leased: Leased
     upstream: Upstream
@@ -52,7 +54,10 @@ def work_of(leased: Leased) -> Work:
     if not makes_media(provider, leased.operation):
         raise NoProvider(f"No provider is configured for this model ({leased.route.provider}).")
     target = target_of(
-        leased.route, count=leased.item_count, deadline_s=max(1, round(leased.left_s))
+        leased.route,
+        count=leased.item_count,
+        deadline_s=max(1, round(leased.left_s)),
+        first=leased.first,
     )
     address = callback_url(upstream, leased.run_id) if calls_back(provider) else ""
     return Work(

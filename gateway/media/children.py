@@ -15,9 +15,9 @@ from typing import IO
 
 import msgspec
 
-from gateway.media.errors import ImagesBusy, UnusableFile
+from gateway.media.errors import ImagesBusy, NoPicture, UnusableFile
 from gateway.media.image_wire import LENGTHS, Reply
-from gateway.media.works import ImageWork, Shaped
+from gateway.media.works import Bytes, ImageFitWork, ImageWork, PictureWork, Shaped
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class _Child:
         """Whether it can be asked."""
         return self._process.poll() is None
 
-    def ask(self, data: bytes, work: ImageWork) -> tuple[Reply, bytes]:
+    def ask(self, data: Bytes, work: PictureWork) -> tuple[Reply, list[bytes]]:
         """Have one image worked on. Raises: _ChildGone, ImagesBusy (it took too long)."""
         late = threading.Event()
         watch = threading.Timer(_PATIENCE_S, self._stop, [late])
@@ -84,14 +84,15 @@ class _Child:
             except OSError:
                 continue  # it had ended, and what was left for it went nowhere
 
-    def _exchange(self, data: bytes, work: ImageWork) -> tuple[Reply, bytes]:
+    def _exchange(self, data: Bytes, work: PictureWork) -> tuple[Reply, list[bytes]]:
         head = msgspec.json.encode(work)
         self._questions.write(LENGTHS.pack(len(head), len(data)) + head)
         self._questions.write(data)
         self._questions.flush()
         head_bytes, made_bytes = LENGTHS.unpack(self._read(LENGTHS.size))
         reply = msgspec.json.decode(self._read(head_bytes), type=Reply)
-        return reply, self._read(made_bytes)
+        assert made_bytes == sum(each.size_bytes for each in reply.made), "both are ours"
+        return reply, [self._read(each.size_bytes) for each in reply.made]
 
     def _read(self, wanted_bytes: int) -> bytes:
         found = self._answers.read(wanted_bytes)
@@ -113,8 +114,16 @@ class ImageChildren:
         atexit.register(self.close)
         os.register_at_fork(after_in_child=self._forget)
 
-    def shape(self, data: bytes, work: ImageWork) -> Shaped:
+    def shape(self, data: Bytes, work: ImageWork) -> Shaped:
         """Have one image worked on. Raises: UnusableFile, ImagesBusy."""
+        [made] = self._work(data, work)
+        return made
+
+    def fit(self, data: Bytes, work: ImageFitWork) -> list[Shaped]:
+        """Have one image cut to many sizes. Raises: UnusableFile, ImagesBusy."""
+        return self._work(data, work)
+
+    def _work(self, data: Bytes, work: PictureWork) -> list[Shaped]:
         if not self._places.acquire(timeout=_PLACE_PATIENCE_S):
             raise ImagesBusy("Too many images are being worked on.", headers={"Retry-After": "10"})
         try:
@@ -127,7 +136,7 @@ class ImageChildren:
         while self._idle:
             self._idle.pop().end()
 
-    def _ask(self, data: bytes, work: ImageWork) -> tuple[Reply, bytes]:
+    def _ask(self, data: Bytes, work: PictureWork) -> tuple[Reply, list[bytes]]:
         child = self._take()
         kept = False
         try:
@@ -162,13 +171,23 @@ class ImageChildren:
         self._begin()
 
 
-def _shaped(reply: Reply, made: bytes) -> Shaped:
+def _shaped(reply: Reply, made: list[bytes]) -> list[Shaped]:
     if reply.bug:
         logger.error("an image could not be worked on: %s", reply.bug)
         raise UnusableFile("The image cannot be worked on.")
     if reply.refused:
-        raise UnusableFile(reply.refused)
-    return Shaped(data=made, media_type=reply.media_type, width=reply.width, height=reply.height)
+        raise (NoPicture if reply.no_picture else UnusableFile)(reply.refused)
+    return [
+        Shaped(
+            data=data,
+            media_type=each.media_type,
+            width=each.width,
+            height=each.height,
+            original_width=each.original_width,
+            original_height=each.original_height,
+        )
+        for each, data in zip(reply.made, made, strict=True)
+    ]
 
 
 children = ImageChildren(_MOST_CHILDREN)

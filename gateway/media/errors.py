@@ -10,6 +10,14 @@ class UnusableFile(GatewayError):
     status = 502
 
 
+class NoPicture(UnusableFile):
+    """The bytes are no PNG, JPEG or WEBP at all."""
+
+
+class InputGone(UnusableFile):
+    """A picture that was sent in is not kept any more."""
+
+
 class FileRefused(GatewayError):
     """The address of the file is none that we fetch from."""
 

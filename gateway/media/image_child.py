@@ -11,13 +11,16 @@ from typing import BinaryIO
 
 import msgspec
 
-from gateway.media.errors import UnusableFile
-from gateway.media.image_wire import LENGTHS, Reply
+from gateway.media.errors import NoPicture, UnusableFile
+from gateway.media.image_wire import LENGTHS, MadePicture, Reply
 from gateway.media.images import shape_image
-from gateway.media.works import ImageWork
+from gateway.media.works import ImageFitWork, ImageWork, PictureWork, Shaped
 
 MEMORY_BYTES = 512 * 1024 * 1024
 CPU_S = 25
+_NICENESS = 10
+"""Requests that wait for nothing of this come first."""
+_WORK = msgspec.json.Decoder(PictureWork)
 _MOST_OPEN_FILES = 16
 
 
@@ -30,35 +33,68 @@ def main() -> None:
     _confine()
     while head := questions.read(LENGTHS.size):
         head_bytes, data_bytes = LENGTHS.unpack(head)
-        work = msgspec.json.decode(questions.read(head_bytes), type=ImageWork)
+        work = _WORK.decode(questions.read(head_bytes))
         _allow_cpu()
-        reply, made = _shape(questions.read(data_bytes), work)
+        reply, made = _answer(questions.read(data_bytes), work)
         _write(answers, reply, made)
         if reply.last:
             return
 
 
-def _shape(data: bytes, work: ImageWork) -> tuple[Reply, bytes]:
+def _answer(data: bytes, work: PictureWork) -> tuple[Reply, list[bytes]]:
     try:
-        shaped = shape_image(data, work)
+        made = _made(data, work)
     except UnusableFile as error:
-        return Reply(refused=error.message), b""
+        return Reply(refused=error.message, no_picture=isinstance(error, NoPicture)), []
     except MemoryError:
-        return Reply(refused="The image takes too much memory to work on.", last=True), b""
+        return Reply(refused="The image takes too much memory to work on.", last=True), []
     except Exception as error:  # noqa: BLE001  the parent logs it; the file is somebody else's
-        return Reply(bug=repr(error)[:500], last=True), b""
-    reply = Reply(media_type=shaped.media_type, width=shaped.width, height=shaped.height)
-    return reply, shaped.data
+        return Reply(bug=repr(error)[:500], last=True), []
+    return Reply(made=tuple(_described(each) for each in made)), [each.data for each in made]
 
 
-def _write(answers: BinaryIO, reply: Reply, made: bytes) -> None:
+def _made(data: bytes, work: PictureWork) -> list[Shaped]:
+    if isinstance(work, ImageWork):
+        return [shape_image(data, work)]
+    return _fitted(data, work)
+
+
+def _fitted(data: bytes, work: ImageFitWork) -> list[Shaped]:
+    from gateway.media.fit import fit_images  # few children need it
+
+    asked = work.request
+    return [
+        Shaped(
+            data=made,
+            media_type=f"image/{asked.output_format}",
+            width=target.width,
+            height=target.height,
+        )
+        for made, target in zip(fit_images(data, asked), asked.targets, strict=True)
+    ]
+
+
+def _described(made: Shaped) -> MadePicture:
+    return MadePicture(
+        media_type=made.media_type,
+        width=made.width,
+        height=made.height,
+        size_bytes=len(made.data),
+        original_width=made.original_width,
+        original_height=made.original_height,
+    )
+
+
+def _write(answers: BinaryIO, reply: Reply, made: list[bytes]) -> None:
     head = msgspec.json.encode(reply)
-    answers.write(LENGTHS.pack(len(head), len(made)) + head)
-    answers.write(made)
+    answers.write(LENGTHS.pack(len(head), sum(len(each) for each in made)) + head)
+    for each in made:
+        answers.write(each)
     answers.flush()
 
 
 def _confine() -> None:
+    os.nice(_NICENESS)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

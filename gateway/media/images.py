@@ -4,6 +4,7 @@ Runs in a child process (image_child.py) and nowhere else: a decoder's fault end
 """
 
 import io
+import math
 import struct
 import warnings
 import zlib
@@ -19,7 +20,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from gateway.media.errors import UnusableFile
+from gateway.media.errors import NoPicture, UnusableFile
 from gateway.media.works import ImageWork, Shaped
 from gateway.operations.image import ImageFormat
 
@@ -65,6 +66,8 @@ def shape_image(data: bytes, work: ImageWork) -> Shaped:
     Raises: UnusableFile; MemoryError where the process may have no more.
     """
     found, source = _read(data)
+    original_width, original_height = found.size
+    found = _within(found, work)
     if work.width is not None and work.height is not None:
         _check_size((work.width, work.height))
         found = ImageOps.fit(found, (work.width, work.height), Image.Resampling.LANCZOS)
@@ -75,7 +78,28 @@ def shape_image(data: bytes, work: ImageWork) -> Shaped:
     except (OSError, ValueError) as error:
         raise UnusableFile("The image is too large to be written in this format.") from error
     width, height = found.size
-    return Shaped(data=made, media_type=f"image/{name}", width=width, height=height)
+    return Shaped(
+        data=made,
+        media_type=f"image/{name}",
+        width=width,
+        height=height,
+        original_width=original_width,
+        original_height=original_height,
+    )
+
+
+def _within(found: Image.Image, work: ImageWork) -> Image.Image:
+    """Scale down evenly what is larger than was asked for."""
+    width, height = found.size
+    share = 1.0
+    if work.most_pixels is not None:
+        share = min(share, math.sqrt(work.most_pixels / (width * height)))
+    if work.most_side_px is not None:
+        share = min(share, work.most_side_px / max(width, height))
+    if share >= 1.0:
+        return found
+    size = (max(1, math.floor(width * share)), max(1, math.floor(height * share)))
+    return found.resize(size, Image.Resampling.LANCZOS)
 
 
 def _read(data: bytes) -> tuple[Image.Image, _Source]:
@@ -85,7 +109,7 @@ def _read(data: bytes) -> tuple[Image.Image, _Source]:
             opened.load()
             return _plain(opened), _source(opened, data)
     except UnidentifiedImageError as error:
-        raise UnusableFile("The file is no PNG, JPEG or WEBP image.") from error
+        raise NoPicture("The file is no PNG, JPEG or WEBP image.") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnusableFile("The image has too many pixels.") from error
     except _BROKEN as error:

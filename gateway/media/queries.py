@@ -18,8 +18,19 @@ def kept_asset(id: UUID) -> Asset | None:
 
 
 def read_asset(id: UUID) -> Asset | None:
-    """Give a file by its id alone: for who shows a signature of ours. None if there is none."""
-    return Asset.objects.filter(pk=id, deleted_at=None, keep_until__gt=Now()).first()
+    """Give a file by its id alone: for who shows a signature of ours. None if there is none; what
+    callers sent in is shown to nobody.
+    """
+    return Asset.objects.filter(
+        pk=id, is_input=False, deleted_at=None, keep_until__gt=Now()
+    ).first()
+
+
+def read_input(id: UUID, *, workspace_id: int) -> Asset | None:
+    """Give a picture that was sent in, for who works on it. None if it is gone."""
+    return Asset.objects.filter(
+        pk=id, workspace_id=workspace_id, is_input=True, deleted_at=None, keep_until__gt=Now()
+    ).first()
 
 
 def access_asset(id: UUID, *, workspace_id: int, user_ref: str) -> Asset:

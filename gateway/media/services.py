@@ -15,7 +15,7 @@ from gateway.media.errors import StorageUnavailable
 from gateway.media.queries import kept_asset
 from gateway.media.shaping import shape
 from gateway.media.storages import Found, asset_storage
-from gateway.media.works import MediaWork
+from gateway.media.works import MediaWork, Shaped
 from gateway.models.asset import Asset, StoredFile
 
 logger = logging.getLogger(__name__)
@@ -54,14 +54,21 @@ def keep(
     known = kept_asset(id)
     if known is not None:
         return known
-    shaped = shape(data, work)
+    owner = stored.Belonging(workspace_id=workspace_id, job_id=job_id)
+    return keep_shaped(shape(data, work), id=id, owner=owner)
+
+
+def keep_shaped(shaped: Shaped, *, id: UUID, owner: stored.Belonging) -> Asset:
+    """Keep a file that is ours already. Safe twice by its id.
+
+    Raises: StorageUnavailable: nothing was kept, another try may.
+    """
+    assert not connection.in_atomic_block, "storage is waited for"
     sha256 = hashlib.sha256(shaped.data).hexdigest()
     for _ in range(_MOST_TRIES):
         if stored.claim(sha256, len(shaped.data)):
             asset_storage().put(stored.name_of(sha256), shaped.data, shaped.media_type)
-            found = stored.record(
-                shaped, id=id, sha256=sha256, workspace_id=workspace_id, job_id=job_id
-            )
+            found = stored.record(shaped, id=id, sha256=sha256, owner=owner)
             if found is not None:
                 return found
         time.sleep(_PAUSE_S)  # somebody is deleting equal bytes this moment

@@ -24,7 +24,7 @@ from gateway.media.works import Shaped
 from gateway.models.asset import Asset
 
 MOST_TAKEN = 100
-Parameter = str | int | UUID | datetime | None
+Parameter = str | int | UUID | datetime | list[UUID] | None
 
 _CLAIM = """
 INSERT INTO gateway_storedfile AS f (sha256, size_bytes, created_at, keep_until)
@@ -42,16 +42,16 @@ WITH claimed AS (
   RETURNING sha256
 )
 INSERT INTO gateway_asset (id, workspace_id, job_id, sha256, media_type, size_bytes, width, height,
-                           media_ms, created_at, keep_until)
+                           media_ms, is_input, created_at, keep_until)
 SELECT %(id)s, %(workspace_id)s, %(job_id)s, sha256, %(media_type)s, %(size_bytes)s, %(width)s,
-       %(height)s, %(media_ms)s, %(created_at)s, %(keep_until)s
+       %(height)s, %(media_ms)s, %(is_input)s, %(created_at)s, %(keep_until)s
   FROM claimed
 ON CONFLICT (id) DO NOTHING
 """
 _LET_GO = """
 WITH gone AS (
   UPDATE gateway_asset SET deleted_at = now()
-   WHERE id = %(id)s AND workspace_id = %(workspace_id)s
+   WHERE id = %(id)s AND workspace_id = %(workspace_id)s AND NOT is_input
      AND deleted_at IS NULL AND keep_until > now()
   RETURNING sha256
 )
@@ -59,6 +59,19 @@ UPDATE gateway_storedfile f SET keep_until = least(f.keep_until, now())
   FROM gone WHERE f.sha256 = gone.sha256
 RETURNING 1
 """
+_LET_INPUTS_GO = """
+WITH gone AS (
+  UPDATE gateway_asset SET deleted_at = now()
+   WHERE job_id = ANY (%(job_ids)s) AND is_input AND deleted_at IS NULL
+  RETURNING sha256
+), shared AS (
+  SELECT sha256 FROM gateway_storedfile WHERE sha256 IN (SELECT sha256 FROM gone)
+   ORDER BY sha256 FOR UPDATE
+)
+UPDATE gateway_storedfile f SET keep_until = least(f.keep_until, now())
+  FROM shared WHERE f.sha256 = shared.sha256
+"""
+"""Jobs that end at the same time may share several pictures: their rows are locked in one order."""
 _EXPIRE = """
 UPDATE gateway_asset SET deleted_at = now()
  WHERE id IN (SELECT id FROM gateway_asset WHERE deleted_at IS NULL AND keep_until <= now()
@@ -88,6 +101,24 @@ DELETE FROM gateway_asset
 """
 
 
+class Belonging(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose an asset is. `is_input` is one that a caller sent in; `kept_s` is how long it is kept
+    at most, None for as long as files that were made.
+    """
+
+    workspace_id: int
+    job_id: UUID | None
+    is_input: bool = False
+    kept_s: int | None = None
+
+    @property
+    def life(self) -> timedelta:
+        """How long it is kept."""
+        if self.kept_s is None:
+            return timedelta(days=settings.ASSETS_KEPT_DAYS)
+        return timedelta(seconds=self.kept_s)
+
+
 class Taken(msgspec.Struct, frozen=True):
     """Bytes that are ours to delete until then, and nobody else's to store."""
 
@@ -105,9 +136,7 @@ def claim(sha256: str, size_bytes: int) -> bool:
     return bool(_rows(_CLAIM, sha256=sha256, size_bytes=size_bytes))
 
 
-def record(
-    shaped: Shaped, *, id: UUID, sha256: str, workspace_id: int, job_id: UUID | None
-) -> Asset | None:
+def record(shaped: Shaped, *, id: UUID, sha256: str, owner: Belonging) -> Asset | None:
     """Write the asset of claimed and stored bytes; once, however often it is tried.
 
     Returns: the asset of this id; None if the claim does not stand any more.
@@ -118,8 +147,9 @@ def record(
             _RECORD,
             {
                 "id": id,
-                "workspace_id": workspace_id,
-                "job_id": job_id,
+                "workspace_id": owner.workspace_id,
+                "job_id": owner.job_id,
+                "is_input": owner.is_input,
                 "sha256": sha256,
                 "media_type": shaped.media_type,
                 "size_bytes": len(shaped.data),
@@ -127,7 +157,7 @@ def record(
                 "height": shaped.height,
                 "media_ms": shaped.media_ms,
                 "created_at": now,
-                "keep_until": now + timedelta(days=settings.ASSETS_KEPT_DAYS),
+                "keep_until": now + owner.life,
             },
         )
     return Asset.objects.filter(pk=id).first()
@@ -136,6 +166,11 @@ def record(
 def let_go(id: UUID, *, workspace_id: int) -> bool:
     """End one asset of a workspace. Returns: False if it has no such asset, or not any more."""
     return bool(_rows(_LET_GO, id=id, workspace_id=workspace_id))
+
+
+def let_inputs_go(job_ids: list[UUID]) -> None:
+    """End what callers sent in for these jobs; in the caller's transaction, if there is one."""
+    _count(_LET_INPUTS_GO, job_ids=job_ids)
 
 
 def expire(most: int) -> int:

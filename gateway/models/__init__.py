@@ -12,6 +12,9 @@ from gateway.models.catalogue import (
 )
 from gateway.models.health import ProviderHealth
 from gateway.models.job import Job, JobEvent, JobRun
+from gateway.models.persona import Persona
+from gateway.models.speech import SpokenText
+from gateway.models.voice import Voice, VoicePreview
 from gateway.models.webhook import WebhookDelivery, WebhookEndpoint
 
 __all__ = [
@@ -26,7 +29,11 @@ __all__ = [
     "JobRun",
     "KindPolicy",
     "KindRoute",
+    "Persona",
     "ProviderHealth",
+    "SpokenText",
+    "Voice",
+    "VoicePreview",
     "WebhookDelivery",
     "WebhookEndpoint",
 ]

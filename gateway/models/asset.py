@@ -1,4 +1,4 @@
-"""Files we host: what jobs made, under our own addresses."""
+"""Files we host: what jobs made, under our own addresses, and what they work on."""
 
 from django.db import models
 from django.db.models import Q
@@ -7,7 +7,8 @@ from django.db.models import Q
 class Asset(models.Model):
     """One file of a workspace. Its bytes lie in storage under their digest, shared by equal files.
 
-    `media_ms` is the length of sound, pixels are of pictures; the other kind has 0. After
+    `media_ms` is the length of sound, pixels are of pictures; the other kind has 0. `is_input` is
+    one that a caller sent in: it is never shown, and goes with its job's request. After
     `keep_until`, or once `deleted_at` is set, the file is nobody's any more. Written by
     `gateway/media` only.
     """
@@ -21,6 +22,7 @@ class Asset(models.Model):
     width = models.IntegerField(default=0)
     height = models.IntegerField(default=0)
     media_ms = models.IntegerField(default=0)
+    is_input = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField()
     keep_until = models.DateTimeField()
     deleted_at = models.DateTimeField(null=True)
@@ -37,6 +39,11 @@ class Asset(models.Model):
                 fields=["deleted_at"],
                 condition=Q(deleted_at__isnull=False),
                 name="asset_deleted",
+            ),
+            models.Index(
+                fields=["job_id"],
+                condition=Q(is_input=True, deleted_at__isnull=True),
+                name="asset_input_by_job",
             ),
         ]
 

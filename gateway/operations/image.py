@@ -20,7 +20,8 @@ class ImageRequest(
     `width` and `height` are pixels, None for the model's own; with `exact_size` the files that
     callers get have exactly these, resized by us where the model cannot. `size` and `quality` are
     the words by which it is priced; `style` words that change the picture (`vivid`,
-    `photorealistic`). Fields that are None were not asked for.
+    `photorealistic`). `guidance_scale` and `steps` are the model's own scales. Fields that are None
+    were not asked for.
     """
 
     prompt: str
@@ -33,6 +34,8 @@ class ImageRequest(
     style: str = ""
     negative_prompt: str = ""
     seed: int | None = None
+    guidance_scale: float | None = None
+    steps: int | None = None
     output_format: ImageFormat | None = None
     output_compression: int | None = None
     background: Literal["transparent", "opaque", "auto"] | None = None

@@ -11,8 +11,14 @@ event_stream.py       reading server-sent events
 translated_stream.py  a stream of another grammar becoming OpenAI's
 embeddings_form.py    embeddings in OpenAI's form; gemini_ and openrouter_embeddings.py are mixed in
 media.py              what a provider of long work defines: images, music
-images_form.py        what providers of images share; openai_ and openrouter_images.py are mixed in
+images_form.py        what providers of images share; openai_, openrouter_ and gemini_images.py are
+                      mixed in
+image_sizes.py        sizes for models that take any
+huggingface_forms.py  who serves models behind Hugging Face's router, and in which form
 flux.py               the inputs of each Flux model
+speech.py             what a provider of speech defines; openai_, elevenlabs_speech.py are mixed in
+speech_streams.py     their answers becoming sound
+transcriptions.py     what one that writes speech down defines; elevenlabs_transcripts.py is one
 openrouter_costs.py   what OpenRouter says a call cost
 
 A file that defines `PROVIDER` is found by itself. No I/O, no Django, no prices, no catalogue.

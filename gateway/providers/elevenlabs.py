@@ -1,4 +1,5 @@
-"""ElevenLabs' music: one request that is answered with the whole piece, minutes later.
+"""ElevenLabs: its errors, and its music: one request that is answered with the whole piece, minutes
+later. Speech and transcriptions are mixed in.
 
 Source: ElevenLabs' OpenAPI (stored copy of 2026-08), POST /v1/music; `elevenlabs` Python SDK 2.78.0
 (model ids, 2026-11); elevenlabs.io docs, Errors (2026): the form of errors and their codes;
@@ -19,6 +20,8 @@ from gateway.providers.base import (
     UpstreamInvalid,
     UpstreamRequest,
 )
+from gateway.providers.elevenlabs_speech import ElevenLabsSpeech
+from gateway.providers.elevenlabs_transcripts import ElevenLabsTranscripts
 from gateway.providers.failures import ErrorWords
 from gateway.providers.media import Made, MediaRequest, MediaTarget, Progress
 from gateway.providers.openai_form import failure_meant
@@ -31,7 +34,18 @@ _KBPS = 128
 _HEADERS = {"content-type": "application/json", "accept": "audio/mpeg, application/json"}
 _PATIENCE_S, _MOST_PATIENCE_S = 60.0, 300.0
 _SPENT = frozenset({"quota_exceeded", "insufficient_credits", "payment_required"})
-_REFUSED = frozenset({"bad_prompt", "bad_composition_plan"})
+_REFUSED = frozenset(
+    (
+        *("bad_prompt", "bad_composition_plan", "voice_not_found", "invalid_model_id"),
+        *("max_character_limit_exceeded", "unsupported_model", "unsupported_language"),
+    )
+)
+"""What is the request's fault, with whatever status it comes."""
+_PARAMS = {
+    "bad_prompt": "prompt",
+    "voice_not_found": "voice",
+    "max_character_limit_exceeded": "text",
+}
 _KEYLESS = frozenset({"invalid_api_key", "missing_api_key", "needs_authorization"})
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _encode = msgspec.json.Encoder().encode
@@ -44,14 +58,14 @@ class _Answer(Struct):
 _ANSWER = msgspec.json.Decoder(_Answer)
 
 
-class ElevenLabs:
-    """ElevenLabs' music."""
+class ElevenLabs(ElevenLabsSpeech, ElevenLabsTranscripts):
+    """ElevenLabs' music, speech and transcriptions."""
 
     slug = "elevenlabs"
     default_base_url = "https://api.elevenlabs.io/v1"
     hosts = ("api.elevenlabs.io",)
     file_hosts: tuple[str, ...] = ()
-    operations = frozenset({"music"})
+    operations = frozenset({"music", "speech", "transcription"})
 
     def auth(self, key: str) -> dict[str, str]:
         """Give the header that carries the key."""
@@ -165,7 +179,7 @@ def _words(body: bytes) -> ErrorWords:
     code = _text(detail.get("code")) or _text(detail.get("status"))
     return ErrorWords(
         message=_with_suggestion(_text(detail.get("message")), detail),
-        param="prompt" if code == "bad_prompt" else _text(detail.get("param")),
+        param=_PARAMS.get(code) or _text(detail.get("param")),
         kind=code,
         quota=not _SPENT.isdisjoint({code, _text(detail.get("status")), _text(detail.get("type"))}),
     )

@@ -32,6 +32,8 @@ _DROPPABLE: dict[str, Any] = {
     "style": "",
     "negative_prompt": "",
     "seed": None,
+    "guidance_scale": None,
+    "steps": None,
     "output_format": None,
     "output_compression": None,
     "background": None,

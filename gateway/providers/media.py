@@ -1,32 +1,47 @@
-"""What a provider of long work defines: images, music. Pure, as base.py's forms are.
+"""What a provider of long work defines: images and their changes, music. Pure, as base.py's forms.
 
 A job is one or more runs. A run is one submission to a provider, which either answers with the
 files (`Made`) or takes the work (`Running`), which is then asked for until it ends.
 """
 
 from collections.abc import Mapping
-from typing import Protocol, TypeGuard
+from typing import Literal, Protocol, TypeGuard
 
 from msgspec import Struct
 
 from gateway.operations.image import ImageRequest
+from gateway.operations.image_control import ImageControlRequest
+from gateway.operations.image_edit import ImageEditRequest
+from gateway.operations.image_fit import ImageFitRequest
+from gateway.operations.image_upscale import ImageUpscaleRequest
 from gateway.operations.media import MadeFile, MediaUse
 from gateway.operations.music import MusicRequest
 from gateway.providers.base import Provider, UpstreamAnswer, UpstreamRequest
 
-MediaRequest = ImageRequest | MusicRequest
+MediaRequest = (
+    ImageRequest
+    | ImageEditRequest
+    | ImageUpscaleRequest
+    | ImageControlRequest
+    | ImageFitRequest
+    | MusicRequest
+)
+MEDIA_OPERATIONS = ("image", "image_edit", "image_upscale", "image_control", "image_fit", "music")
+"""What jobs make. Pictures that a request works on come to `build_submission` with their bytes."""
 
 
 class MediaTarget(Struct, frozen=True, kw_only=True):
     """Where a run goes and what it makes there.
 
-    `model` is the provider's own id; `count` how many of the request's items this run makes;
+    `model` is the provider's own id; `count` how many of the request's items this run makes, and
+    `first` how many other runs make before it, so that a seed differs from picture to picture;
     `callback_url` where the provider may tell us that it is done, empty if it cannot reach us;
     `deadline_s` in how many seconds we stop waiting.
     """
 
     model: str
     count: int = 1
+    first: int = 0
     callback_url: str = ""
     deadline_s: int = 600
     drop_parameters: tuple[str, ...] = ()
@@ -63,8 +78,26 @@ class Stopped(Struct, frozen=True, kw_only=True):
 Progress = Running | Made | Stopped
 
 
-class MediaProvider(Provider, Protocol):
-    """An upstream that makes files (`image` or `music` is among its operations)."""
+class Maker(Provider, Protocol):
+    """Whoever makes files (one of `MEDIA_OPERATIONS` is among its operations)."""
+
+    def unsupported_media(self, request: MediaRequest, target: MediaTarget) -> str | None:
+        """Name the field of the request that this model cannot serve at all; None if it can."""
+
+    def most_per_run(self, request: MediaRequest, target: MediaTarget) -> int:
+        """Give how many items one submission makes at most: 1 or more."""
+
+
+class LocalProvider(Maker, Protocol):
+    """Ourselves: a worker does what is asked by itself. No host, no key, no answer to be read."""
+
+    @property
+    def works_here(self) -> Literal[True]:
+        """What tells it from a provider that is reached over HTTP."""
+
+
+class MediaProvider(Maker, Protocol):
+    """An upstream that makes files."""
 
     @property
     def file_hosts(self) -> tuple[str, ...]:
@@ -75,12 +108,6 @@ class MediaProvider(Provider, Protocol):
 
     def file_headers(self, key: str) -> dict[str, str]:
         """Give the headers that fetching a file takes."""
-
-    def unsupported_media(self, request: MediaRequest, target: MediaTarget) -> str | None:
-        """Name the field of the request that this model cannot serve at all; None if it can."""
-
-    def most_per_run(self, request: MediaRequest, target: MediaTarget) -> int:
-        """Give how many items one submission makes at most: 1 or more."""
 
     def patience_s(self, request: MediaRequest, target: MediaTarget) -> float:
         """Give how long the answer to a submission may take."""
@@ -124,9 +151,19 @@ class CallbackProvider(MediaProvider, Protocol):
         """Read which run a message is about; None if it is not to be read."""
 
 
+def makes(provider: Provider, operation: str) -> TypeGuard[Maker]:
+    """Tell whether a provider, or we ourselves, make what the operation is for."""
+    return operation in MEDIA_OPERATIONS and operation in provider.operations
+
+
 def makes_media(provider: Provider, operation: str) -> TypeGuard[MediaProvider]:
-    """Tell whether a provider makes what the operation is for."""
-    return operation in ("image", "music") and operation in provider.operations
+    """Tell whether a provider makes what the operation is for, over HTTP."""
+    return makes(provider, operation) and not works_here(provider)
+
+
+def works_here(provider: Provider) -> TypeGuard[LocalProvider]:
+    """Tell whether that is ourselves."""
+    return hasattr(provider, "works_here")
 
 
 def calls_back(provider: MediaProvider) -> TypeGuard[CallbackProvider]:

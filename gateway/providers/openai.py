@@ -30,6 +30,8 @@ from gateway.providers.openai_form import (
     without_extensions,
 )
 from gateway.providers.openai_images import OpenAIImages
+from gateway.providers.openai_speech import OpenAISpeech
+from gateway.providers.transcriptions import OpenAITranscriptions
 
 _JSON = {"content-type": "application/json", "accept": "application/json"}
 _EVENTS = {"content-type": "application/json", "accept": "text/event-stream"}
@@ -52,13 +54,13 @@ class _Secret(Struct):
 _SECRET = msgspec.json.Decoder(_Secret)
 
 
-class OpenAI(OpenAIEmbeddings, OpenAIImages):
-    """OpenAI's chat completions, embeddings, images and secrets for realtime sessions."""
+class OpenAI(OpenAIEmbeddings, OpenAIImages, OpenAISpeech, OpenAITranscriptions):
+    """OpenAI's chats, embeddings, images, speech, transcriptions and realtime secrets."""
 
     slug = "openai"
     default_base_url = "https://api.openai.com/v1"
     hosts = ("api.openai.com",)
-    operations = frozenset({"chat", "embedding", "image", "realtime"})
+    operations = frozenset({"chat", "embedding", "image", "realtime", "speech", "transcription"})
 
     def auth(self, key: str) -> dict[str, str]:
         """Give the header that carries the key."""

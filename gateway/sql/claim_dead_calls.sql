@@ -11,6 +11,6 @@ WHERE id IN (
     AND c.state = 'open' AND c.lease_until < now() - interval '10 seconds'
     AND pg_postmaster_start_time() < now() - interval '15 seconds'
   ORDER BY c.lease_until LIMIT %s FOR UPDATE OF c SKIP LOCKED)
-RETURNING id, workspace_id, billing, provider, model, price_version, markup_bp, input_estimate, checkpoint_tokens,
+RETURNING id, workspace_id, billing, operation, provider, model, price_version, markup_bp, input_estimate, checkpoint_tokens,
   LEAST(extract(epoch FROM now() - started_at) * 1000, 2147483647)::int,
   EXISTS (SELECT FROM accounts_appkey a WHERE a.id = app_key_id AND a.spend_cap_ucr IS NOT NULL)

@@ -7,6 +7,6 @@ WHERE id IN (
   WHERE id >= (SELECT uuidv7(interval '-2 days'))
     AND state = 'open' AND lease_until < now() - interval '5 minutes'
   ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
-RETURNING id, workspace_id, billing, provider, model, price_version, markup_bp, input_estimate, checkpoint_tokens,
+RETURNING id, workspace_id, billing, operation, provider, model, price_version, markup_bp, input_estimate, checkpoint_tokens,
   LEAST(extract(epoch FROM now() - started_at) * 1000, 2147483647)::int,
   EXISTS (SELECT FROM accounts_appkey a WHERE a.id = app_key_id AND a.spend_cap_ucr IS NOT NULL)

@@ -11,4 +11,5 @@ RETURNING r.id, r.job_id, r.number, r.fence, r.state, r.item_count, r.attempts, 
   COALESCE(extract(epoch FROM now() - r.submitted_at), 0)::float8,
   COALESCE(extract(epoch FROM now() - r.answered_at), 0)::float8,
   j.state, j.workspace_id, j.operation, j.billing, j.routes::text, j.request, j.user_keys, j.price_version, j.markup_bp,
-  j.cancel_requested_at IS NOT NULL, extract(epoch FROM j.deadline_at - now())::float8
+  j.cancel_requested_at IS NOT NULL, extract(epoch FROM j.deadline_at - now())::float8,
+  (SELECT COALESCE(sum(p.item_count), 0) FROM gateway_jobrun p WHERE p.job_id = r.job_id AND p.number < r.number)::int

@@ -66,6 +66,7 @@ class Request:
 
     __slots__ = (
         "_lost_patience",
+        "_on_end",
         "_receive",
         "_send",
         "admitted",
@@ -103,21 +104,37 @@ class Request:
         self.upstream = ""
         self.user_keys = NO_KEYS
         self._lost_patience = False
+        self._on_end: Callable[[], None] | None = None
         self._receive = receive
         self._send = send
         self.runtime: Runtime = scope["state"]["runtime"]
 
     async def read_body(self, limit_bytes: int) -> bytes:
         """Read the whole body. Raises: BodyTooLarge, BodyTooSlow, ClientLeft."""
+        parts: list[bytes] = []
+        await self.receive_body(limit_bytes, parts.append)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def receive_body(
+        self,
+        limit_bytes: int,
+        take: Callable[[bytes], None],
+        *,
+        patience_s: float = _BODY_PATIENCE_S,
+    ) -> None:
+        """Give every part of the body to `take` as it comes.
+
+        Raises: BodyTooLarge, BodyTooSlow, ClientLeft; what `take` raises.
+        """
         declared = self.headers.get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > limit_bytes:
             raise BodyTooLarge(f"The request body may have at most {limit_bytes} bytes.")
         task = asyncio.current_task()
         assert task is not None, "a request is served in a task"
         # As asyncio.timeout does it; that costs four times as much, and every request pays it.
-        timer = asyncio.get_running_loop().call_later(_BODY_PATIENCE_S, self._lose_patience, task)
+        timer = asyncio.get_running_loop().call_later(patience_s, self._lose_patience, task)
         try:
-            return await self._receive_body(limit_bytes)
+            await self._receive_parts(limit_bytes, take)
         except asyncio.CancelledError as error:
             if self._lost_patience and task.uncancel() == 0:
                 raise BodyTooSlow("The request body did not arrive in time.") from error
@@ -129,18 +146,29 @@ class Request:
         self._lost_patience = True
         task.cancel()
 
-    async def _receive_body(self, limit_bytes: int) -> bytes:
-        body = b""
+    async def _receive_parts(self, limit_bytes: int, take: Callable[[bytes], None]) -> None:
+        left_bytes = limit_bytes
         while True:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise ClientLeft
             part: bytes = message.get("body", b"")
-            body += part
-            if len(body) > limit_bytes:
+            left_bytes -= len(part)
+            if left_bytes < 0:
                 raise BodyTooLarge(f"The request body may have at most {limit_bytes} bytes.")
+            take(part)
             if not message.get("more_body"):
-                return body
+                return
+
+    def at_end(self, work: Callable[[], None]) -> None:
+        """Have something done when the request has ended, however it ends."""
+        assert self._on_end is None, "one thing at most"
+        self._on_end = work
+
+    def end(self) -> None:
+        """Do what was to be done at the end."""
+        if self._on_end is not None:
+            self._on_end()
 
     async def wait_for_disconnect(self) -> None:
         """Return when the client has closed the connection. Only after the body has been read."""
@@ -205,6 +233,7 @@ async def pass_through(
         logger.exception("request %s failed", request.id)
         await _refuse(request, GatewayError("Internal server error"))
     finally:
+        request.end()
         request.runtime.access_log.write(_line(request, status, code))
 
 

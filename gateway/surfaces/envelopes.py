@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from studio.core.errors import GatewayError
+from studio.core.errors import GatewayError, Unauthenticated
 
 Renderer = Callable[[GatewayError, str], bytes]
 """Writes an error; takes the request's id as well."""
@@ -26,14 +26,25 @@ def _detail(error: GatewayError, _: str) -> bytes:
     return msgspec.json.encode({"detail": error.message})
 
 
+def _image_studio(error: GatewayError, request_id: str) -> bytes:
+    if isinstance(error, Unauthenticated):
+        error = Unauthenticated("Authenticated user required for image operations.")
+    return _detail(error, request_id)
+
+
 _SPEECH_CODES = {401: "AUTH_ERROR", 403: "FORBIDDEN", 404: "NOT_FOUND", 429: "RATE_LIMIT"}
 
 
 def _speech(error: GatewayError, _: str) -> bytes:
     fallback = "INTERNAL_ERROR" if error.status >= 500 else "BAD_REQUEST"
     code = _SPEECH_CODES.get(error.status, fallback)
+    details = dict(error.details)
+    if code == "RATE_LIMIT" and error.headers.get("Retry-After", "").isdigit():
+        details["retry_after"] = int(error.headers["Retry-After"])
+    if code == "AUTH_ERROR":
+        details.setdefault("service", "studio")
     return msgspec.json.encode(
-        {"error": {"code": code, "message": error.message, "details": error.details}}
+        {"error": {"code": code, "message": error.message, "details": details}}
     )
 
 
@@ -75,7 +86,7 @@ _BY_NAME: dict[str, Renderer] = {
     "core": _core,
     "messages": _messages,
     "llm": _detail,
-    "image-studio": _detail,
+    "image-studio": _image_studio,
     "speech": _speech,
 }
 _CORE_PATHS = (
@@ -114,6 +125,8 @@ def status_of(error: GatewayError, surface: str) -> int:
     """Give the status this surface shows: an unknown kind is 500 where the seed says so, 404 for
     clients of OpenAI's and Anthropic's.
     """
+    if surface == "speech" and error.status > 500:
+        return 500  # all that its own reference lists
     if surface in _NOT_FOUND_SURFACES and error.code == "model_not_found":
         return 404
     return error.status
@@ -123,7 +136,7 @@ def render(error: GatewayError, surface: str, request_id: str) -> bytes:
     """Write the error as this surface's clients expect it."""
     status = status_of(error, surface)
     if status != error.status:
-        shown = GatewayError(error.message, details=error.details)
+        shown = GatewayError(error.message, headers=error.headers, details=error.details)
         shown.code, shown.status = error.code, status
         error = shown
     return _BY_NAME[surface](error, request_id)

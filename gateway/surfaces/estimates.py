@@ -16,6 +16,7 @@ from gateway.surfaces.door import Answer, Request
 from gateway.surfaces.entry import entered
 from gateway.surfaces.jobs.estimates import estimate_job
 from gateway.surfaces.single import single_task
+from gateway.surfaces.voice.estimates import estimate_speech
 from gateway.works import EmbeddingWork
 from studio.accounts.callers import Caller
 from studio.core.errors import InvalidRequest
@@ -31,6 +32,8 @@ class _Told(msgspec.Struct):
     messages: Raw = _ABSENT
     input: Raw = _ABSENT
     prompt: Raw = _ABSENT
+    text: Raw = _ABSENT
+    voice: Raw = _ABSENT
 
 
 class _Price(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -78,12 +81,15 @@ async def estimate(request: Request) -> Answer:
 
 async def _estimated(request: Request, caller: Caller, body: bytes) -> "_Body | dict[str, Any]":
     told = read_body(_TOLD, body)
-    chat, embedding, job = (field != _ABSENT for field in (told.messages, told.input, told.prompt))
-    if chat + embedding + job != 1:
+    fields = (told.messages, told.input, told.prompt, told.text)
+    chat, embedding, job, text = (field != _ABSENT for field in fields)
+    if chat + embedding + job + text != 1:
         raise InvalidRequest(
-            "Send the body of a chat (with messages), of embeddings (with input), "
-            "or of images or music (with prompt)."
+            "Send the body of a chat (with messages), of embeddings (with input), of images or "
+            "music (with prompt), or of speech (with text, or with input and voice)."
         )
+    if text or (embedding and told.voice != _ABSENT):
+        return await estimate_speech(request, caller, body, is_voice=text)
     if job:
         return await estimate_job(request, caller, body)
     require_scope(caller, "chat")

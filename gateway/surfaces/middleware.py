@@ -37,7 +37,15 @@ logger = logging.getLogger(__name__)
 
 AsyncView = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
-PUBLIC = frozenset({"/health", "/health/ready", "/v1/stripe/webhook"})
+PUBLIC = frozenset(
+    {
+        "/health",
+        "/health/ready",
+        "/speech/health",
+        "/v1/stripe/webhook",
+        "/api/image-studio/health",
+    }
+)
 """API paths that need no credential; Stripe signs what it sends."""
 
 

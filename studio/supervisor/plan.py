@@ -18,6 +18,8 @@ from studio.supervisor.surroundings import owner_environment as owner_environmen
 _SECRETS_OF_THE_PRODUCT = ("SECRET_KEY", "APP_KEY_PEPPERS", "VAULT_SECRET", "APP_JWT_SECRET")
 MEDIA_THREADS = "48"
 """More than JOB_LONG_CALLS, so that some are always left for short work."""
+DEMO_WORKSPACE = "demo"
+"""The one that `prepare_demo` makes; voices' previews are paid from it."""
 _OFF = {"0", "false", "off", "no", "n", "f", ""}
 
 
@@ -107,7 +109,7 @@ def product_environment(
     environment: Mapping[str, str], secrets: Mapping[str, str], addresses: Mapping[str, str]
 ) -> dict[str, str]:
     """Fill what the environment leaves open: development mode, secrets, addresses of ours."""
-    complete = {"DEBUG": "1", **environment}
+    complete = {"DEBUG": "1", "PREVIEWS_WORKSPACE": DEMO_WORKSPACE, **environment}
     for name in _SECRETS_OF_THE_PRODUCT:
         if not configured(environment, name):
             complete[name] = secrets[name]

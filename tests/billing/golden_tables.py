@@ -188,9 +188,35 @@ IMAGES = [
     ("replicate", "black-forest-labs/flux-schnell", "", "", 4, (20, 16, 12, 12)),
     ("replicate", "black-forest-labs/flux-dev", "", "", 1, (38, 30, 25, 25)),
     ("replicate", "black-forest-labs/flux-1.1-pro", "", "", 1, (60, 48, 40, 40)),
+    ("wavespeed", "ideogram-v3-turbo", "", "", 1, (45, 36, 30, 30)),
+    ("wavespeed", "qwen-image", "", "", 10, (300, 240, 200, 200)),
+    ("huggingface", "FLUX.1-Krea-dev", "", "", 1, (38, 30, 25, 25)),
+    ("huggingface", "FLUX.1-dev", "", "", 1, (38, 30, 25, 25)),
+    ("huggingface", "FLUX.1-schnell", "", "", 1, (5, 4, 3, 3)),
+    ("gemini", "gemini-2.5-flash-image", "", "", 1, (59, 47, 39, 39)),
+    ("gemini", "gemini-3.1-flash-image", "", "", 1, (101, 81, 68, 68)),
+    ("gemini", "gemini-3-pro-image", "", "", 1, (202, 162, 135, 135)),
     ("stability", "stable-image-core", "", "", 1, (45, 36, 30, 30)),
     ("stability", "stable-image-ultra", "", "", 1, (120, 96, 80, 80)),
     ("stability", "sd3.5-large", "", "", 1, (98, 78, 65, 65)),
+]
+
+# operation, provider, model, credits in each tier
+CHANGES = [
+    ("image_edit", "gemini", "gemini-3.1-flash-image-edit", (104, 83, 69, 69)),
+    ("image_edit", "stability", "remove-background", (75, 60, 50, 50)),
+    ("image_edit", "stability", "inpaint", (75, 60, 50, 50)),
+    ("image_edit", "stability", "outpaint", (60, 48, 40, 40)),
+    ("image_edit", "stability", "search-and-replace", (75, 60, 50, 50)),
+    ("image_edit", "stability", "search-and-recolor", (75, 60, 50, 50)),
+    ("image_upscale", "stability", "upscale-fast", (30, 24, 20, 20)),
+    ("image_upscale", "stability", "upscale-conservative", (600, 480, 400, 400)),
+    ("image_upscale", "stability", "upscale-creative", (900, 720, 600, 600)),
+    ("image_control", "stability", "control-sketch", (75, 60, 50, 50)),
+    ("image_control", "stability", "control-structure", (75, 60, 50, 50)),
+    ("image_control", "stability", "control-style", (75, 60, 50, 50)),
+    ("image_control", "stability", "control-style-transfer", (120, 96, 80, 80)),
+    ("image_fit", "studio", "social-fit", (0, 0, 0, 0)),
 ]
 
 # model, milliseconds, µcr in each tier
@@ -199,6 +225,37 @@ MUSIC = [
     ("music_v1", 1_000, (18_750_000, 15_000_000, 12_500_000, 12_500_000)),
     ("music_v1", 30_000, (562_500_000, 450_000_000, 375_000_000, 375_000_000)),
     ("music_v2", 300_000, (5_625_000_000, 4_500_000_000, 3_750_000_000, 3_750_000_000)),
+]
+
+# provider, model, (characters, tokens of text, tokens of sound), µcr in each tier
+SPEECH = [
+    ("openai", "tts-1", (1, 0, 0), (22_500, 18_000, 15_000, 15_000)),
+    ("openai", "tts-1", (4_096, 0, 0), (92_160_000, 73_728_000, 61_440_000, 61_440_000)),
+    ("openai", "tts-1-hd", (1_000, 0, 0), (45_000_000, 36_000_000, 30_000_000, 30_000_000)),
+    ("openai", "gpt-4o-mini-tts", (0, 1, 0), (900, 720, 600, 600)),
+    ("openai", "gpt-4o-mini-tts", (99, 14, 101), (1_830_600, 1_464_480, 1_220_400, 1_220_400)),
+    ("elevenlabs", "eleven_v4", (1, 0, 0), (120_000, 96_000, 80_000, 80_000)),
+    ("elevenlabs", "eleven_v3", (1, 0, 0), (120_000, 96_000, 80_000, 80_000)),
+    (
+        "elevenlabs",
+        "eleven_multilingual_v2",
+        (5_000, 0, 0),
+        (600_000_000, 480_000_000, 400_000_000, 400_000_000),
+    ),
+    ("elevenlabs", "eleven_turbo_v2_5", (1, 0, 0), (60_000, 48_000, 40_000, 40_000)),
+    ("elevenlabs", "eleven_flash_v2_5", (42, 0, 0), (2_520_000, 2_016_000, 1_680_000, 1_680_000)),
+    ("baseten", "orpheus-fp8", (1, 0, 0), (33_000, 26_400, 22_000, 22_000)),
+    ("baseten", "orpheus-fp16", (1_000, 0, 0), (33_000_000, 26_400_000, 22_000_000, 22_000_000)),
+]
+
+# provider, model, milliseconds, µcr in each tier
+TRANSCRIPTIONS = [
+    ("openai", "gpt-4o-transcribe", 1, (150, 120, 100, 100)),
+    ("openai", "gpt-4o-transcribe", 60_000, (9_000_000, 7_200_000, 6_000_000, 6_000_000)),
+    ("openai", "gpt-4o-mini-transcribe", 60_000, (4_500_000, 3_600_000, 3_000_000, 3_000_000)),
+    ("openai", "whisper-1", 1_330, (199_500, 159_600, 133_000, 133_000)),
+    ("elevenlabs", "scribe_v1", 1, (92, 74, 62, 62)),
+    ("elevenlabs", "scribe_v2", 60_000, (5_499_000, 4_399_200, 3_666_000, 3_666_000)),
 ]
 
 # provider, model, size, quality, how many, credits from and to in each tier

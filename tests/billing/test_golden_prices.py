@@ -13,8 +13,19 @@ from billing.price_file import read_price_file
 from billing.pricing import PriceBookSnapshot, snapshot_of
 from billing.pricing_items import ItemNotPriced
 from gateway.operations.media import MediaUse
+from gateway.operations.speech import SpeechUse
 from studio.accounts.models import Tier
-from tests.billing.golden_tables import CHATS, EMBEDDINGS, IMAGES, MUSIC, RANGES, SESSIONS
+from tests.billing.golden_tables import (
+    CHANGES,
+    CHATS,
+    EMBEDDINGS,
+    IMAGES,
+    MUSIC,
+    RANGES,
+    SESSIONS,
+    SPEECH,
+    TRANSCRIPTIONS,
+)
 
 TIERS = ("free", "managed", "byok", "vip_founder")
 CREDIT = 1_000_000
@@ -153,6 +164,23 @@ def test_what_has_no_price_is_neither_held_nor_charged(
         price.most_ucr(use, 0)
 
 
+@pytest.mark.parametrize(("operation", "provider", "model", "expected"), CHANGES)
+def test_changes_of_images_cost(
+    *,
+    book: PriceBookSnapshot,
+    markups: tuple[int, ...],
+    operation: str,
+    provider: str,
+    model: str,
+    expected: tuple[int, ...],
+) -> None:
+    price = book.media(operation, provider, model)
+    assert price is not None
+    use = MediaUse(item_count=1)
+    charges = tuple(price.charge_ucr(use, markup) for markup in markups)
+    assert charges == tuple(credits * CREDIT for credits in expected)
+
+
 @pytest.mark.parametrize(("model", "media_ms", "expected"), MUSIC)
 def test_music_costs(
     *,
@@ -169,6 +197,40 @@ def test_music_costs(
     assert price.cost_ucr(use) == expected[-1]
 
 
+@pytest.mark.parametrize(("provider", "model", "counts", "expected"), SPEECH)
+def test_speech_costs(
+    *,
+    book: PriceBookSnapshot,
+    markups: tuple[int, ...],
+    provider: str,
+    model: str,
+    counts: tuple[int, int, int],
+    expected: tuple[int, ...],
+) -> None:
+    price = book.speech(provider, model)
+    assert price is not None
+    characters, heard, said = counts
+    use = SpeechUse(character_count=characters, input_tokens=heard, output_tokens=said)
+    assert tuple(price.charge_ucr(use, markup) for markup in markups) == expected
+    assert price.cost_ucr(use) == expected[-1]
+
+
+@pytest.mark.parametrize(("provider", "model", "media_ms", "expected"), TRANSCRIPTIONS)
+def test_transcriptions_cost(
+    *,
+    book: PriceBookSnapshot,
+    markups: tuple[int, ...],
+    provider: str,
+    model: str,
+    media_ms: int,
+    expected: tuple[int, ...],
+) -> None:
+    price = book.media("transcription", provider, model)
+    assert price is not None
+    use = MediaUse(item_count=1, media_ms=media_ms)
+    assert tuple(price.charge_ucr(use, markup) for markup in markups) == expected
+
+
 def test_every_operation_and_class_of_the_book_stands_in_the_table() -> None:
     priced = {(row.operation, row.meter) for row in read_price_file()}
     assert priced == {
@@ -179,14 +241,28 @@ def test_every_operation_and_class_of_the_book_stands_in_the_table() -> None:
         ("embedding", "input"),
         ("realtime", "session"),
         ("image", "image"),
+        *{(operation, "image") for operation, _, _, _ in CHANGES},
         ("music", "second"),
+        ("speech", "character"),
+        ("speech", "input"),
+        ("speech", "audio_output"),
+        ("transcription", "second"),
     }
+    for operation, table in (("speech", SPEECH), ("transcription", TRANSCRIPTIONS)):
+        spoken = {(r.provider, r.model) for r in read_price_file() if r.operation == operation}
+        assert spoken == {(provider, model) for provider, model, _, _ in table}
     images = {
         (row.model, row.options.get("size", ""), row.options.get("quality", ""))
         for row in read_price_file()
         if row.operation == "image"
     }
     assert images == {(model, size, quality) for _, model, size, quality, _, _ in IMAGES}
+    changed = {
+        (row.operation, row.model)
+        for row in read_price_file()
+        if row.operation.startswith("image_")
+    }
+    assert changed == {(operation, model) for operation, _, model, _ in CHANGES}
     music = {row.model for row in read_price_file() if row.operation == "music"}
     assert music == {model for model, _, _ in MUSIC}
     assert len(CHATS) + len(EMBEDDINGS) + len(SESSIONS) + len(IMAGES) + len(RANGES) >= 60

@@ -27,9 +27,8 @@ def put(workspace_id: int, data: bytes, *, media_type: str = "audio/mpeg") -> As
     shaped = Shaped(data=data, media_type=media_type)
     assert stored.claim(sha256, len(data))
     asset_storage().put(stored.name_of(sha256), data, media_type)
-    found = stored.record(
-        shaped, id=new_id(), sha256=sha256, workspace_id=workspace_id, job_id=None
-    )
+    owner = stored.Belonging(workspace_id=workspace_id, job_id=None)
+    found = stored.record(shaped, id=new_id(), sha256=sha256, owner=owner)
     assert found is not None
     return found
 

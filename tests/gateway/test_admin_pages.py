@@ -63,6 +63,7 @@ def used(payer: Payer, staff: Client) -> Iterator[dict[str, str]]:
     answer = payer.say("a secret question", headers={"idempotency-key": IDEMPOTENCY_KEY})
     assert answer.status_code == 200
     token = payer.post("/v1/validate").json()["sessionToken"]
+    assert payer.post("/api/image-studio/personas", json={"name": "Acme"}).status_code == 201
     public_key = ec.generate_private_key(ec.SECP256R1()).public_key()
     Issuer.objects.create(
         workspace_id=payer.workspace_id,

@@ -30,6 +30,23 @@ SEED_KINDS = {
     "voice.turbo",
     "voice.multilingual",
 }
+STUDIO_KINDS = {
+    "edit.remove_background",
+    "edit.inpaint",
+    "edit.outpaint",
+    "edit.search_replace",
+    "edit.search_recolor",
+    "edit.general_edit",
+    "upscale.fast",
+    "upscale.conservative",
+    "upscale.creative",
+    "control.sketch",
+    "control.structure",
+    "control.style",
+    "control.style_transfer",
+    "fit.social",
+}
+SPEECH_KINDS = {"speech.orpheus-fp8", "speech.orpheus-fp16", "transcription.default"}
 
 
 def small() -> dict[str, Any]:
@@ -65,6 +82,8 @@ def test_the_shipped_catalogue_has_every_channel_and_kind_of_the_guide() -> None
     assert list(file.channels) == ["stable", "experimental", "fast", "quality"]
     assert file.channels["stable"].keys() == {
         *SEED_KINDS,
+        *STUDIO_KINDS,
+        *SPEECH_KINDS,
         "embedding.default",
         "chat.gemini",
         "dall-e-2",

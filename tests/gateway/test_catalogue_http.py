@@ -127,13 +127,12 @@ def test_models_are_one_answer_for_the_studio_s_clients_and_openai_s(payer: Paye
         "replicate",
         True,
     )
-    assert stable["voice.default"]["available"] is False
+    assert stable["voice.default"]["available"] is True
     assert body["object"] == "list"
     assert {entry["object"] for entry in body["data"]} == {"model"}
     listed = {entry["id"] for entry in body["data"]}
     assert {"chat.default", "studiocore-1", "gpt-5.6-sol", "gpt-5", "chat.claude"} <= listed
-    assert {"image.default", "dall-e-3", "music.default"} <= listed
-    assert "voice.default" not in listed
+    assert {"image.default", "dall-e-3", "music.default", "voice.default"} <= listed
     deprecated = {(entry.get("kind"), entry["model"]): entry for entry in body["deprecated"]}
     assert deprecated["chat.gpt5", "gpt-5"] == {
         "kind": "chat.gpt5",
@@ -276,5 +275,6 @@ def test_without_any_key_and_without_a_sandbox_nothing_can_be_called(
     payer = make_payer(url=alone.url)
     answer = payer.post(json=CHAT)
     assert (answer.status_code, answer.json()["error"][:22]) == (503, "No provider is configu")
-    assert payer.get("/v1/models").json()["data"] == []
+    listed = payer.get("/v1/models").json()["data"]
+    assert {model["owned_by"] for model in listed} == {"studio"}, "what we make ourselves stays"
     assert payer.balance() == (1_000_000_000, 0)

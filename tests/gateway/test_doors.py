@@ -14,6 +14,7 @@ from studio.asgi import FAST
 from tests.gateway.conftest import CHAT, Payer
 
 REQUIRED_TEXT = "Authentication required: provide Bearer token or x-app-key header"
+IMAGE_STUDIO_TEXT = "Authenticated user required for image operations."
 UNKNOWN_PATHS = [
     "/v1/nothing",
     "/v1/chat/completions/nothing",
@@ -21,8 +22,8 @@ UNKNOWN_PATHS = [
     "/v1/messages/batches",
     "/v1/images/generations/nothing",
     "/api/v1/llm/nothing",
-    "/api/image-studio/create",
-    "/speech/voices",
+    "/api/image-studio/nothing",
+    "/speech/nothing",
 ]
 ORIGIN = "https://app.example.com"
 EXPOSED = {"X-Request-Id", "X-RateLimit-Remaining", "Retry-After", "X-Credits-Charged"}
@@ -81,13 +82,14 @@ def test_every_api_path_needs_a_credential_and_says_so_in_its_envelope(
 ) -> None:
     surface = surface_of(path)
     assert surface is not None
+    said = IMAGE_STUDIO_TEXT if surface == "image-studio" else REQUIRED_TEXT
     methods = FAST.get(path, {"GET": None})
     for method in methods:
         response = requests.request(method, gateway_url + path, timeout=10)
         assert response.status_code == 401
         assert response.headers["content-type"] == "application/json"
         if method != "HEAD":
-            assert envelope_text(surface, response.json()) == REQUIRED_TEXT
+            assert envelope_text(surface, response.json()) == said
 
 
 @pytest.mark.parametrize("path", sorted(PUBLIC - {"/v1/stripe/webhook"}))

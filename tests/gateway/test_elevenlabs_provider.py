@@ -51,7 +51,7 @@ def test_it_is_found_and_reached_over_tls() -> None:
     found: object = find_provider("elevenlabs")
     assert found is PROVIDER
     assert PROVIDER.default_base_url == "https://api.elevenlabs.io/v1"
-    assert PROVIDER.operations == {"music"}
+    assert PROVIDER.operations == {"music", "speech", "transcription"}
     assert PROVIDER.file_hosts == ()
 
 

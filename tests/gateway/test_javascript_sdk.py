@@ -296,6 +296,13 @@ def test_what_a_response_cannot_have_is_named(run: Callable[..., Any], payer: Pa
     assert payer.entries() == []
 
 
+def test_speech_is_read_whole_and_as_it_comes(run: Callable[..., Any], payer: Payer) -> None:
+    speech = {"model": "tts-1", "voice": "nova", "input": "Welcome aboard, and mind the gap."}
+    assert run("openai_speech.mjs", "whole", **speech) == {"type": "audio/wav", "begins": "RIFF"}
+    assert run("openai_speech.mjs", "streamed", **speech) == {"type": "audio/mpeg", "several": True}
+    assert [entry["kind"] for entry in payer.entries()] == ["usage", "usage"]
+
+
 def test_embeddings_are_unpacked(run: Callable[..., Any]) -> None:
     assert run("openai_embeddings.mjs", "packed", model=EMBEDDING) == {
         "model": EMBEDDING,

@@ -14,10 +14,12 @@ import redis
 from django.db import connection
 
 from gateway.jobs.invariants import find_job_violations
+from gateway.jobs.repeating import repeat_job
 from gateway.jobs.ringing import ring
-from gateway.models import Job
+from gateway.models import Asset, Job, JobRun
 from studio.supervisor.processes import Child
 from tests.databases import Database, Facts
+from tests.gateway.job_pictures import fit_request, inpaint, kept_inputs
 from tests.gateway.job_stage import (
     GRANTED_UCR,
     JobStage,
@@ -119,4 +121,49 @@ def test_a_broker_that_forgets_everything_loses_no_job(
     start_worker()
     look_until(lambda: not Job.objects.filter(pk__in=job_ids).exclude(state="succeeded").exists())
     assert stage.balance() == (GRANTED_UCR - 4 * 4_000_000, 0)
+    assert find_job_violations() == []
+
+
+def test_a_worker_killed_with_pictures_in_hand_loses_none_of_them(
+    stage: JobStage, start_worker: Callable[[], Child]
+) -> None:
+    mark = new_mark()
+    worker = start_worker()
+    request = inpaint(f"{mark} [[sandbox latency_ms=4000]]")
+    job_id = stage.submit(request, kind="edit.inpaint").job.id
+    look_until(lambda: stage.states(job_id) == ["submitting"])
+    kill(worker)
+    assert len(kept_inputs(job_id)) == 2
+    end_leases(job_id)
+    start_worker()
+    look_until(lambda: Job.objects.get(pk=job_id).state in Job.FINAL)
+    job = Job.objects.get(pk=job_id)
+    assert (job.state, job.failure_code, stage.balance()) == (
+        "failed",
+        "outcome_unknown",
+        (GRANTED_UCR, 0),
+    )
+    assert stage.posted(mark) <= 1
+    assert len(kept_inputs(job_id)) == 2
+    again_id = repeat_job(job_id, by="somebody")
+    look_until(lambda: Job.objects.get(pk=again_id).state in Job.FINAL)
+    assert Job.objects.get(pk=again_id).state == "succeeded"
+    assert kept_inputs(again_id) == []
+    assert find_job_violations() == []
+
+
+def test_work_of_our_own_is_done_again_after_a_killed_worker(
+    stage: JobStage, start_worker: Callable[[], Child]
+) -> None:
+    worker = start_worker()
+    job_id = stage.submit(fit_request(targets=20), kind="fit.social").job.id
+    look_until(lambda: JobRun.objects.get(job=job_id).attempts == 1)
+    kill(worker)
+    end_leases(job_id)
+    start_worker()
+    look_until(lambda: Job.objects.get(pk=job_id).state in Job.FINAL)
+    job = Job.objects.get(pk=job_id)
+    assert (job.state, job.made_count, stage.balance()) == ("succeeded", 20, (GRANTED_UCR, 0))
+    assert Asset.objects.filter(job_id=job_id, is_input=False).count() == 20
+    assert kept_inputs(job_id) == []
     assert find_job_violations() == []

@@ -138,7 +138,12 @@ def test_what_a_model_does_not_have_is_named() -> None:
         (asked(output_compression=50, output_format="jpeg"), "ultra", None),
         (asked(seed=0), "core", "seed"),
         (asked(seed=4_294_967_295), "core", "seed"),
-        (asked(seed=5, count=2), "core", "seed"),
+        (asked(seed=5, count=2), "core", None),
+        (asked(seed=4_294_967_294, count=2), "core", "seed"),
+        (asked(guidance_scale=10, steps=30), "sd3.5-large", None),
+        (asked(guidance_scale=10.5), "sd3.5-large", "guidance_scale"),
+        (asked(guidance_scale=0.5), "sd3.5-large", "guidance_scale"),
+        (asked(guidance_scale=20, steps=30), "core", None),
         (asked(seed=5), "core", None),
     ):
         assert PROVIDER.unsupported_media(request, target(model)) == field
@@ -155,8 +160,18 @@ def test_a_format_that_a_model_does_not_have_is_asked_for_as_png() -> None:
         assert sent(request, model)["output_format"] == said
 
 
-def test_each_picture_is_a_request_of_its_own() -> None:
-    assert PROVIDER.most_per_run(asked(count=10), target("core")) == 1
+def test_each_picture_is_a_request_of_its_own_with_the_next_seed() -> None:
+    request = asked(count=10, seed=5)
+    assert PROVIDER.most_per_run(request, target("core")) == 1
+    third = PROVIDER.build_submission(request, target("core", first=2))
+    assert form_of(third)["seed"] == "7"
+    assert "seed" not in form_of(PROVIDER.build_submission(asked(), target("core", first=2)))
+
+
+def test_guidance_is_for_sd3_and_steps_for_nobody() -> None:
+    request = asked(guidance_scale=4.5, steps=30)
+    assert sent(request, MEDIUM)["cfg_scale"] == "4.5"
+    assert set(sent(request, "core")) == {"prompt", "output_format"}
 
 
 def test_the_picture_is_read_with_its_format_and_seed() -> None:

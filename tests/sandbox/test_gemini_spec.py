@@ -332,3 +332,16 @@ def test_checker_finds_what_is_wrong(spec: dict[str, Any]) -> None:
         "$.candidates[0]: more is not documented",
         "$.modelVersion: 7 is no string",
     ]
+
+
+@pytest.mark.parametrize("text", ["A lamp", "[[sandbox refusal]]", "[[sandbox content_filter]]"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_pictures_are_documented(
+    spec: dict[str, Any], caller: Caller, text: str, *, stream: bool
+) -> None:
+    config = {"responseModalities": ["IMAGE"], "imageConfig": {"aspectRatio": "16:9"}}
+    model = "gemini-3.1-flash-image"
+    answer = generate(caller, text, model=model, stream=stream, generationConfig=config)
+    assert answer.status == 200
+    for one in answer.events() if stream else [answer.json()]:
+        assert violations(spec, "GenerateContentResponse", one) == []

@@ -21,6 +21,7 @@ def test_what_the_environment_leaves_open_is_filled() -> None:
     assert filled == {
         "PATH": "/bin",
         "DEBUG": "1",
+        "PREVIEWS_WORKSPACE": "demo",
         "SECRET_KEY": "generated-key",
         "APP_KEY_PEPPERS": "1=generated",
         "VAULT_SECRET": "generated-vault",

@@ -2,17 +2,26 @@
 
 import sys
 from argparse import ArgumentParser
+from collections.abc import Callable
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 
+from bench.base64_images import bench_base64
 from bench.jobs import bench_jobs
 from bench.measure import Options
 from bench.run import CASES, run
+from bench.smart_crop import bench_smart_crop
+from bench.social import bench_social
 from studio.supervisor.places import CannotStart
 
-JOBS = "jobs"
-"""A case with servers of its own, which is run alone."""
+ALONE: dict[str, Callable[[float], bool]] = {
+    "base64": lambda seconds: bench_base64(seconds=seconds),
+    "jobs": lambda seconds: bench_jobs(seconds=seconds),
+    "smart-crop": lambda seconds: bench_smart_crop(),
+    "social": lambda seconds: bench_social(),
+}
+"""Cases with servers of their own, or with none: each is run alone, for so many seconds."""
 
 
 class Command(BaseCommand):
@@ -23,7 +32,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
-        parser.add_argument("names", nargs="*", metavar="name", help=", ".join([*CASES, JOBS]))
+        parser.add_argument("names", nargs="*", metavar="name", help=", ".join([*CASES, *ALONE]))
         parser.add_argument("--seconds", type=float, default=4, help="per measurement")
         parser.add_argument("--rounds", type=int, default=3, help="the median is shown")
         parser.add_argument(
@@ -44,14 +53,15 @@ class Command(BaseCommand):
         **_: object,
     ) -> None:
         """Run the cases; exit code 1 if anything was wrong."""
-        if names == [JOBS]:
-            if not bench_jobs(seconds=seconds):
+        if len(names) == 1 and names[0] in ALONE:
+            if not ALONE[names[0]](seconds):
                 sys.exit(1)
             return
         unknown = [name for name in names if name not in CASES]
         if unknown:
             raise CommandError(
-                f"No case {', '.join(unknown)}. There are: {', '.join(CASES)}, and {JOBS} alone."
+                f"No case {', '.join(unknown)}. There are: {', '.join(CASES)}; and each alone: "
+                f"{', '.join(ALONE)}."
             )
         options = Options(seconds=seconds, rounds=rounds, clients=tuple(clients), streams=streams)
         try:

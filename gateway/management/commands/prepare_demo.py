@@ -19,8 +19,8 @@ from studio.accounts.services import create_app_key, create_workspace
 from studio.core.errors import GatewayError
 from studio.core.ids import event_id
 from studio.core.money import credits_to_ucr
+from studio.supervisor.plan import DEMO_WORKSPACE
 
-DEMO_WORKSPACE = "demo"
 DEMO_TIER = "managed"
 DEMO_CREDITS = "100000"
 """$100: enough to play for days, few enough to see them shrink."""

@@ -31,16 +31,17 @@ from gateway.providers.gemini.failures import HOSTS, failure_of
 from gateway.providers.gemini.request import unsupported_field, write_request
 from gateway.providers.gemini.stream import GeminiStream
 from gateway.providers.gemini_embeddings import GeminiEmbeddings
+from gateway.providers.gemini_images import GeminiImages
 from gateway.providers.translating import uses_functions
 
 
-class Gemini(GeminiEmbeddings):
-    """Google's Gemini API: `generateContent` and embeddings."""
+class Gemini(GeminiEmbeddings, GeminiImages):
+    """Google's Gemini API: `generateContent`, embeddings and images."""
 
     slug = "gemini"
     default_base_url = "https://generativelanguage.googleapis.com/v1beta"
     hosts = HOSTS
-    operations = frozenset({"chat", "embedding"})
+    operations = frozenset({"chat", "embedding", "image", "image_edit"})
 
     def auth(self, key: str) -> dict[str, str]:
         """Give the header that carries the key."""

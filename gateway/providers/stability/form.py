@@ -6,11 +6,13 @@ document has neither, callers have seen both (`payment_required`, github TEAMuP-
 
 from collections.abc import Mapping
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
 
+from gateway.operations.image_input import ImageInput
 from gateway.operations.media import MadeFile
 from gateway.providers.base import (
     UpstreamAnswer,
@@ -22,9 +24,21 @@ from gateway.providers.base import (
 from gateway.providers.failures import ErrorWords
 from gateway.providers.images_form import UNREADABLE
 from gateway.providers.openai_form import failure_meant
+from studio.core.errors import InvalidRequest
 
 HOSTS = ("api.stability.ai",)
 LONGEST_PROMPT = 10_000
+MOST_SEED = 4_294_967_294
+MOST_BYTES = 10 * 1024 * 1024
+"""How large a whole request may be."""
+NO_PICTURES: Mapping[str, ImageInput] = MappingProxyType({})
+PRESETS = frozenset(
+    (
+        *("enhance", "anime", "photographic", "digital-art", "comic-book", "fantasy-art"),
+        *("line-art", "analog-film", "neon-punk", "isometric", "low-poly", "origami"),
+        *("modeling-compound", "cinematic", "3d-model", "pixel-art", "tile-texture"),
+    )
+)
 _FILTERED = "CONTENT_FILTERED"
 _PAUSE_S = "60"
 """How long it refuses a key that sent more than 150 requests in 10 seconds; it sends no header."""
@@ -49,18 +63,35 @@ _ANSWER = msgspec.json.Decoder(_Answer)
 _ERROR = msgspec.json.Decoder(_Error)
 
 
-def write_form(path: str, fields: Mapping[str, str], *, user: str = "") -> UpstreamRequest:
-    """Write a form of texts. Whose request it is, is told as a digest.
+def write_form(
+    path: str,
+    fields: Mapping[str, str],
+    *,
+    pictures: Mapping[str, ImageInput] = NO_PICTURES,
+    user: str = "",
+) -> UpstreamRequest:
+    """Write a form of texts and pictures; empty texts are left out. Whose request it is, is told as
+    a digest.
 
-    The boundary follows from what it separates: no text can hold the digest of itself.
+    The boundary follows from what it separates: no part can hold the digest of itself.
+
+    Raises: InvalidRequest for a form that is larger than the provider takes.
     """
-    parts = [
-        b'Content-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (name.encode(), text.encode())
-        for name, text in fields.items()
-    ]
-    boundary = f"studio-{sha256(b''.join(parts)).hexdigest()[:32]}"
-    line = b"--" + boundary.encode()
-    body = b"".join(line + b"\r\n" + part for part in parts) + line + b"--\r\n"
+    parts = [_text_part(name, text) for name, text in fields.items() if text]
+    parts += [_picture_part(name, picture) for name, picture in pictures.items()]
+    digest = sha256()
+    for part in parts:
+        digest.update(part)
+    boundary = f"studio-{digest.hexdigest()[:32]}"
+    line = b"--" + boundary.encode() + b"\r\n"
+    pieces = [piece for part in parts for piece in (line, part)]
+    body = b"".join([*pieces, line[:-2], b"--\r\n"])
+    if len(body) > MOST_BYTES:
+        raise InvalidRequest(
+            "image: with its mask and the like it has more than the provider takes, 10 MiB. Send "
+            "it smaller, or as JPEG.",
+            details={"param": "image"},
+        )
     headers = {
         "content-type": f"multipart/form-data; boundary={boundary}",
         "accept": "application/json",
@@ -68,6 +99,20 @@ def write_form(path: str, fields: Mapping[str, str], *, user: str = "") -> Upstr
     if user:
         headers["stability-client-user-id"] = sha256(user.encode()).hexdigest()[:32]
     return UpstreamRequest(path=path, body=body, headers=headers)
+
+
+def _text_part(name: str, text: str) -> bytes:
+    head = f'Content-Disposition: form-data; name="{name}"\r\n\r\n'
+    return head.encode() + text.encode() + b"\r\n"
+
+
+def _picture_part(name: str, picture: ImageInput) -> bytes:
+    kind = picture.media_type
+    head = (
+        f'Content-Disposition: form-data; name="{name}"; '
+        f'filename="{name}.{kind.removeprefix("image/")}"\r\nContent-Type: {kind}\r\n\r\n'
+    )
+    return head.encode() + picture.data + b"\r\n"
 
 
 def read_image(answer: UpstreamAnswer) -> MadeFile:
@@ -99,6 +144,16 @@ def failure_of(status: int, headers: Mapping[str, str], body: bytes) -> Upstream
     elif status == 403 and words.kind == "content_moderation":
         meant = 400
     return failure_meant(meant, status, headers, words, hosts=HOSTS)
+
+
+def seed_text(seed: int | None, first: int) -> str:
+    """Write the seed of a run that so many others come before; empty for any."""
+    return str(seed + first) if seed else ""
+
+
+def number_text(value: float | None) -> str:
+    """Write a number; empty where none was asked for."""
+    return "" if value is None else f"{value:g}"
 
 
 def _read_words(body: bytes) -> ErrorWords:

@@ -1,7 +1,8 @@
 """Text to image: which model is which path, and what each takes.
 
-No model takes pixels: a shape is asked for, and the size is cut out of what comes. None takes a
-compression, and those of sd3 no WebP: files are written anew, as asked for, where they are stored.
+No model takes pixels: a shape is asked for, and the size is cut out of what comes. None takes
+steps, those of sd3 alone a guidance. None takes a compression, and those of sd3 no WebP: files are
+written anew, as asked for, where they are stored.
 Source: Stability's OpenAPI document of Feb 2025, stable-image/generate; `sd3.5-flash` of
 tryAGI/StabilityAI (2026).
 """
@@ -20,20 +21,20 @@ from gateway.providers.images_form import (
     prompt_in_words,
     size_of,
 )
-from gateway.providers.stability.form import LONGEST_PROMPT, write_form
+from gateway.providers.stability.form import (
+    LONGEST_PROMPT,
+    MOST_SEED,
+    PRESETS,
+    number_text,
+    seed_text,
+    write_form,
+)
 
 _FOLDER = "/v2beta/stable-image/generate"
 _SHAPES = ("1:1", "21:9", "16:9", "3:2", "5:4", "4:5", "2:3", "9:16", "9:21")
 _WIDEST = 3.0
 _ANY_SEED = 0
-_MOST_SEED = 4_294_967_294
-_PRESETS = frozenset(
-    (
-        *("enhance", "anime", "photographic", "digital-art", "comic-book", "fantasy-art"),
-        *("line-art", "analog-film", "neon-punk", "isometric", "low-poly", "origami"),
-        *("modeling-compound", "cinematic", "3d-model", "pixel-art", "tile-texture"),
-    )
-)
+_MOST_GUIDANCE = 10
 _PRESET_OF = MappingProxyType({"photorealistic": "photographic"})
 _MEGAPIXEL = 1024 * 1024
 
@@ -46,6 +47,7 @@ class _Model(Struct, frozen=True, kw_only=True):
     formats: frozenset[str] = frozenset({"png", "jpeg", "webp"})
     pixels: int = _MEGAPIXEL
     takes_negative_prompt: bool = True
+    takes_guidance: bool = False
 
 
 def _sd3(name: str) -> _Model:
@@ -54,6 +56,7 @@ def _sd3(name: str) -> _Model:
         name=name,
         formats=frozenset({"png", "jpeg"}),
         takes_negative_prompt=not name.endswith("-turbo"),
+        takes_guidance=True,
     )
 
 
@@ -82,11 +85,13 @@ def problem_of(request: ImageRequest, name: str) -> str | None:
         return "background"
     if request.moderation == "low":
         return "moderation"
+    if model.takes_guidance and not 1 <= (request.guidance_scale or 1) <= _MOST_GUIDANCE:
+        return "guidance_scale"
     return _seed_problem(request) or file_problem(request)
 
 
-def write_generation(request: ImageRequest, name: str) -> UpstreamRequest:
-    """Write the form of one picture."""
+def write_generation(request: ImageRequest, name: str, *, first: int) -> UpstreamRequest:
+    """Write the form of one picture, which so many of the same request come before."""
     model = _MODELS[name]
     size, preset = size_of(request), _preset(request.style)
     fields = {
@@ -96,17 +101,17 @@ def write_generation(request: ImageRequest, name: str) -> UpstreamRequest:
         "aspect_ratio": nearest_shape(size, _SHAPES) if size else "",
         "negative_prompt": request.negative_prompt,
         "style_preset": preset,
-        "seed": str(request.seed or ""),
+        "seed": seed_text(request.seed, first),
+        "cfg_scale": number_text(request.guidance_scale) if model.takes_guidance else "",
         "output_format": request.output_format if request.output_format in model.formats else "png",
     }
-    given = {name: text for name, text in fields.items() if text}
-    return write_form(_FOLDER + model.path, given, user=request.user)
+    return write_form(_FOLDER + model.path, fields, user=request.user)
 
 
 def _preset(style: str) -> str:
     """Give the preset of this style; empty where there is none, and the prompt has to say it."""
     preset = _PRESET_OF.get(style, style)
-    return preset if preset in _PRESETS else ""
+    return preset if preset in PRESETS else ""
 
 
 def _prompt(request: ImageRequest) -> str:
@@ -119,10 +124,8 @@ def _may_avoid(request: ImageRequest, model: _Model) -> bool:
 
 
 def _seed_problem(request: ImageRequest) -> str | None:
-    """Refuse seeds out of range, 0 among them, which means any; and one seed for several pictures,
-    each of which is a request of its own: they would all be the same.
-    """
+    """Refuse seeds out of range, 0 among them, which means any: each picture has the next one."""
     if request.seed is None:
         return None
-    possible = _ANY_SEED < request.seed <= _MOST_SEED
-    return None if possible and request.count == 1 else "seed"
+    possible = _ANY_SEED < request.seed <= MOST_SEED - (request.count - 1)
+    return None if possible else "seed"

@@ -13,12 +13,11 @@ from billing.queries import read_balance
 from gateway.admission import require_scope
 from gateway.errors import UpstreamFailure
 from gateway.idempotency import read_claim
+from gateway.jobs.asked import JobRequest
 from gateway.jobs.queries import wait_for_end
 from gateway.jobs.quoting import JobTask
 from gateway.jobs.submitting import SubmittedJob, submit
 from gateway.jobs.views import JobView
-from gateway.operations.image import ImageRequest
-from gateway.operations.music import MusicRequest
 from gateway.surfaces.answers import Headers
 from gateway.surfaces.asking import in_thread
 from gateway.surfaces.door import Request
@@ -28,8 +27,16 @@ from studio.core.errors import Conflict, InvalidRequest
 from studio.core.money import credits_text
 
 LONGEST_WAIT_S = 60
-SCOPES = {"image": "images", "music": "audio"}
+SCOPES = {
+    "image": "images",
+    "image_edit": "images",
+    "image_upscale": "images",
+    "image_control": "images",
+    "image_fit": "images",
+    "music": "audio",
+}
 _PREFERRED_WAIT = re.compile(r"\bwait\s*=\s*\"?(\d{1,9})\"?", re.ASCII)
+_ASYNC = re.compile(r"(?:^|[,;])\s*respond-async\s*(?:$|[,;=])", re.ASCII | re.IGNORECASE)
 
 
 class JobFailed(UpstreamFailure):
@@ -46,22 +53,27 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What a surface read from a body.
 
     `parameters` is what may be shown of the request afterwards; `wait` whether the caller wants to
-    wait for the end.
+    wait for the end. `models` are candidates, the first preferred (`JobTask.models`).
     """
 
-    request: ImageRequest | MusicRequest
+    request: JobRequest
     kind: str | None
     model: str | None
     parameters: Mapping[str, Any]
     wait: bool = True
+    models: tuple[str, ...] = ()
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """A job as it stands when the wait is over, and what its submission told."""
+    """A job as it stands when the wait is over, and what its submission told.
+
+    `responds_async` is whether the caller preferred an answer before the end.
+    """
 
     job: JobView
     submitted: SubmittedJob
     remaining_ucr: int | None
+    responds_async: bool = False
 
     def checked(self) -> JobView:
         """Give the job unless it ended without a file. Raises: JobFailed, JobCanceled."""
@@ -75,12 +87,20 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         return self.job
 
 
-async def make(request: Request, caller: Caller, wanted: Wanted, body: bytes) -> Outcome:
+async def make(
+    request: Request,
+    caller: Caller,
+    wanted: Wanted,
+    body: bytes,
+    *,
+    longest_wait_s: int = LONGEST_WAIT_S,
+) -> Outcome:
     """Submit a job and wait for its end, if that is wanted.
 
     Raises: what `submit` raises; nothing is held then. InvalidRequest for a bad `Prefer`.
     """
-    wait_s = _wait_s(request) if wanted.wait else 0
+    prefers = _read_prefer(request)
+    wait_s = min(prefers.wait_s, longest_wait_s) if wanted.wait else 0
     submitted = await submit(
         request.runtime, job_task(request, caller, wanted, body), wanted.request
     )
@@ -93,7 +113,12 @@ async def make(request: Request, caller: Caller, wanted: Wanted, body: bytes) ->
     if job.billing == "credits" and (job.is_final or remaining_ucr is None):
         balance = await in_thread(read_balance, caller.workspace_id)
         remaining_ucr = balance.available_ucr
-    return Outcome(job=job, submitted=submitted, remaining_ucr=remaining_ucr)
+    return Outcome(
+        job=job,
+        submitted=submitted,
+        remaining_ucr=remaining_ucr,
+        responds_async=prefers.responds_async,
+    )
 
 
 def job_task(request: Request, caller: Caller, wanted: Wanted, body: bytes) -> JobTask:
@@ -109,6 +134,7 @@ def job_task(request: Request, caller: Caller, wanted: Wanted, body: bytes) -> J
         user_ref=labels.user_ref,
         kind=wanted.kind,
         model=wanted.model,
+        models=wanted.models,
         parameters=wanted.parameters,
         claim=read_claim(
             request.headers.get(b"idempotency-key"), caller=caller, route=request.path, body=body
@@ -135,21 +161,38 @@ def made_headers(request: Request, outcome: Outcome) -> Headers:
         headers.append((b"deprecation", outcome.submitted.deprecation.encode()))
     if outcome.submitted.replayed:
         headers.append((b"idempotent-replayed", b"true"))
-    if not job.is_final:
-        headers.append((b"retry-after", b"2"))
-    return headers
+    return headers if job.is_final else [*headers, *_unfinished_headers(outcome)]
 
 
-def _wait_s(request: Request) -> int:
-    """Read `Prefer: wait=N` (RFC 7240, 4.3), which may shorten the wait; other words mean nothing.
+def _unfinished_headers(outcome: Outcome) -> Headers:
+    again = (b"retry-after", b"2")
+    if not outcome.responds_async:
+        return [again]
+    return [again, (b"preference-applied", b"respond-async")]
 
-    Raises: InvalidRequest, if it is not UTF-8.
+
+class _Preferences(msgspec.Struct, frozen=True, kw_only=True):
+    wait_s: int = LONGEST_WAIT_S
+    responds_async: bool = False
+
+
+def _read_prefer(request: Request) -> _Preferences:
+    """Read `Prefer`: `wait=N` may shorten the wait, `respond-async` alone asks for none, and with
+    `wait=N` for that one. Other words mean nothing.
+
+    Source: RFC 7240 (June 2014), 4.1 and 4.3. Raises: InvalidRequest, if it is not UTF-8.
     """
-    header = request.headers.get(b"prefer")
-    if header is None:
-        return LONGEST_WAIT_S
+    lines = [value for name, value in request.raw_headers if name == b"prefer"]
+    if not lines:
+        return _Preferences()
     try:
-        found = _PREFERRED_WAIT.search(header.decode())
+        header = b", ".join(lines).decode()
     except UnicodeDecodeError as error:
         raise InvalidRequest("Prefer must be UTF-8 text.") from error
-    return LONGEST_WAIT_S if found is None else min(LONGEST_WAIT_S, int(found[1]))
+    responds_async = _ASYNC.search(header) is not None
+    found = _PREFERRED_WAIT.search(header)
+    usual_s = 0 if responds_async else LONGEST_WAIT_S
+    return _Preferences(
+        wait_s=usual_s if found is None else min(LONGEST_WAIT_S, int(found[1])),
+        responds_async=responds_async,
+    )

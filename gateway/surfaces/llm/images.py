@@ -12,10 +12,13 @@ _DEFAULT_MODEL = "dall-e-3"
 _URL_LIFE_S = 3600
 """The guide of this surface promises an hour."""
 _PROVIDERS = {
+    "gemini": "Google",
+    "huggingface": "Hugging Face",
     "openai": "OpenAI",
     "openrouter": "OpenRouter",
     "replicate": "Replicate",
     "stability": "Stability AI",
+    "wavespeed": "WaveSpeed",
 }
 
 

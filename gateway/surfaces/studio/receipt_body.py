@@ -77,6 +77,15 @@ def _usage(receipt: Receipt) -> dict[str, Any] | None:
             "media_ms": receipt.made.media_ms or None,
             "lines": [_line(line) for line in receipt.lines],
         }
+    if receipt.spoken is not None:
+        return {
+            "source": used.source,
+            "characters": receipt.spoken.character_count,
+            "input_tokens": receipt.spoken.input_tokens or None,
+            "audio_output_tokens": receipt.spoken.output_tokens or None,
+            "media_ms": receipt.spoken.media_ms or None,
+            "lines": [_line(line) for line in receipt.lines],
+        }
     return {
         "source": used.source,
         "input_tokens": used.input_tokens,
