@@ -35,7 +35,7 @@ class AssetAdmin(SearchedByIdAdmin):
     ordering = ("-id",)
     fields = (
         *("id", "workspace_id", "job_id", "media_type", "made", "size_bytes", "sha256"),
-        *("is_input", "created_at", "keep_until", "deleted_at", "preview"),
+        *("created_at", "keep_until", "deleted_at", "preview", "is_input"),
     )
     readonly_fields = fields
     workspace_field = "workspace_id"

@@ -30,7 +30,7 @@ class Priced(Protocol):
 
     @property
     def billing(self) -> str:
-        """`credits`, or `byok`, which costs nobody here anything."""
+        """`credits`, or `byok` and `house`, which cost nobody here anything."""
 
     @property
     def price_version(self) -> int:

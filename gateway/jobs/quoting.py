@@ -57,7 +57,8 @@ class JobTask(msgspec.Struct, frozen=True, kw_only=True):
 class JobQuote(msgspec.Struct, frozen=True, kw_only=True):
     """What a job would be made by, and what would be held for it, in µcr.
 
-    `runs` are the items of each run. By a user's own key (`billing` is `byok`) nothing is held.
+    `runs` are the items of each run. By a user's own key (`billing` is `byok`), and where we
+    ask nothing for it (`house`), nothing is held.
     """
 
     resolution: Resolution
@@ -95,23 +96,24 @@ def quote_job(runtime: Runtime, task: JobTask, request: MediaRequest) -> JobQuot
     resolution = _resolved(runtime, task, request)
     keys = task.user_keys or NO_KEYS
     own = any(keys.get(route.provider) for route in resolution.routes)
-    if caller.tier == "byok" and not own:
-        raise UserKeyNeeded(
-            "Workspaces on the tier byok bring their own provider key; this request has none."
-        )
     candidates = _awake(runtime, _fitting(runtime, task, request, resolution, own=own))
     runs = _split(item_count_of(request), candidates[0].most_per_run)
     # A run is sent on as it is, so whoever makes fewer at once than it has cannot stand in.
     candidates = [found for found in candidates if found.most_per_run >= runs[0]][:MOST_ROUTES]
     most_ucr = max(found.most_ucr or 0 for found in candidates)
+    billing = "byok" if own else "credits" if most_ucr else "house"
+    if caller.tier == "byok" and billing == "credits":
+        raise UserKeyNeeded(
+            "Workspaces on the tier byok bring their own provider key; this request has none."
+        )
     return JobQuote(
         resolution=resolution,
         routes=tuple(_job_route(found.route) for found in candidates),
         runs=runs,
-        hold_ucr=0 if own else max(1, most_ucr),
+        hold_ucr=most_ucr if billing == "credits" else 0,
         price_version=world.book.version,
-        markup_bp=0 if own else caller.markup_bp,
-        billing="byok" if own else "credits",
+        markup_bp=caller.markup_bp if billing == "credits" else 0,
+        billing=billing,
         sandbox=candidates[0].upstream.sandbox,
     )
 

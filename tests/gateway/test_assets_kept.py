@@ -193,10 +193,11 @@ def test_storage_is_never_waited_for_inside_a_transaction() -> None:
 
 SHA256 = "ab" * 32
 SHAPED = Shaped(data=b"abc", media_type="image/png")
+OWNER = stored.Belonging(workspace_id=MINE, job_id=None)
 
 
 def record() -> Asset | None:
-    return stored.record(SHAPED, id=new_id(), sha256=SHA256, workspace_id=MINE, job_id=None)
+    return stored.record(SHAPED, id=new_id(), sha256=SHA256, owner=OWNER)
 
 
 def test_claimed_bytes_are_not_taken() -> None:

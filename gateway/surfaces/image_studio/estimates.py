@@ -187,13 +187,13 @@ def _priced(market: Market, asked: _Asked, route: Route) -> _Estimate:
     caller = market.caller
     if route.provider != _OURS and market.user_keys.get(route.provider):
         return _Estimate(provider=route.provider, model=route.model, charge_ucr=0)
-    if caller.tier == "byok":
-        raise UserKeyNeeded("Workspaces on the tier byok bring their own provider key.")
     price = market.runtime.world.book.media(route.operation, route.provider, route.model)
     if price is None:
         raise NoPrice(f'Model "{route.model}" has no price and cannot be called.')
     use = MediaUse(item_count=asked.num_images or 1)
     charge_ucr = price.charge_ucr(use, caller.markup_bp)
+    if caller.tier == "byok" and charge_ucr:
+        raise UserKeyNeeded("Workspaces on the tier byok bring their own provider key.")
     return _Estimate(provider=route.provider, model=route.model, charge_ucr=charge_ucr)
 
 

@@ -9,11 +9,12 @@ import requests
 from PIL import Image
 
 from gateway.imaging.platforms import PLATFORMS
-from tests.gateway.conftest import Payer
+from tests.gateway.conftest import MakePayer, Payer
 from tests.gateway.media_stage import finished
 from tests.gateway.pictures_sent import as_base64, as_data_url, read_url
 
 PATIENCE_S = 70
+CREDIT = 1_000_000
 PATH = "/api/image-studio/social/optimize"
 RED, BLUE = (200, 30, 30), (20, 30, 200)
 PUBLISHED: dict[str, Any] = {
@@ -77,7 +78,17 @@ def test_it_costs_nothing_and_is_on_record(media_payer: Payer) -> None:
         "fit.social",
         "succeeded",
     )
-    assert (used["item_count"], used["charge_ucr"]) == (2, 0)
+    assert (used["item_count"], used["charge_ucr"], used["billing"]) == (2, 0, "house")
+
+
+@pytest.mark.parametrize(("tier", "credits"), [("free", 0), ("byok", 1000)])
+def test_neither_credits_nor_a_provider_key_are_needed(
+    make_media_payer: MakePayer, tier: str, credits: int
+) -> None:
+    payer = make_media_payer(tier=tier, credits=credits)
+    answer = ask(payer, platforms=["youtube"])
+    assert answer.status_code == 200, answer.text[:500]
+    assert payer.balance() == (credits * CREDIT, 0)
 
 
 def test_without_a_format_the_first_of_each_network_is_made(media_payer: Payer) -> None:
