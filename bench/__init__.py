@@ -8,6 +8,8 @@ exact.py        proofs: nobody is admitted too much
 finance.py      case: a statement of a million rows
 voice.py        case: speech relayed as it comes
 jobs.py         jobs beside a million others, on servers of its own
+rollup.py       usage summed into cubes, what that costs
+usage_rows.py   usage by the million, the same each time
 social.py       one photograph cut for eight networks
 sheet.py        what Image Studio makes on one sheet (sheet_calls.py asks for it),
                 what `manage.py contact_sheet` calls

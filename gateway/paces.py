@@ -25,8 +25,8 @@ class Limit(Struct, frozen=True, kw_only=True):
     counts_tokens: bool
 
     def cost(self, tokens: int) -> int:
-        """Say how much of it a call takes; one that takes more than all waits for all."""
-        return min(self.most, max(1, tokens)) if self.counts_tokens else 1
+        """Say how much of it a request takes; one that takes more than all waits for all."""
+        return min(self.most, tokens) if self.counts_tokens else 1
 
 
 class Pace(Struct, frozen=True, kw_only=True):

@@ -80,17 +80,24 @@ class Pacer:
         self._local = LocalPaces()
 
     async def keep(
-        self, surface: str, upstream: Upstream, *, tokens: int, client_left: ClientLeft | None
+        self,
+        surface: str,
+        upstream: Upstream,
+        *,
+        tokens: int,
+        client_left: ClientLeft | None,
+        patience_s: float | None = None,
     ) -> None:
         """Wait until a call of about so many tokens may go to a provider.
 
-        Raises: TooManyWaiting, if that is more than ten seconds away; CallerLeft.
+        A further request of a call whose tokens are counted already has none. Raises:
+        TooManyWaiting, if that is further away than `patience_s` (ten seconds); CallerLeft.
         """
         pace = self.pace_of(surface, upstream.provider.slug)
         if pace is None or not pace.limits:
             return
         name = f"{pace.scope}:{circuit_name(upstream)}"
-        booking = await self.book(name, pace, tokens)
+        booking = await self.book(name, pace, tokens, patience_s=patience_s)
         if not booking.at_us:
             raise _too_many(upstream.provider.slug, booking.wait_us / _MICROSECONDS)
         if not booking.wait_us:
@@ -114,14 +121,19 @@ class Pacer:
         """Close the connection."""
         await self._client.aclose()
 
-    async def book(self, name: str, pace: Pace, tokens: int) -> Booking:
+    async def book(
+        self, name: str, pace: Pace, tokens: int, *, patience_s: float | None = None
+    ) -> Booking:
         """Book the first moment at which every limit has room, behind all bookings before."""
+        patience_us = self._patience_us
+        if patience_s is not None:
+            patience_us = round(patience_s * _MICROSECONDS)
         if time.monotonic() >= self._down_until:
             try:
-                return await self._evaluate(name, pace, tokens)
+                return await self._evaluate(name, pace, tokens, patience_us=patience_us)
             except (RedisError, OSError, TimeoutError) as error:
                 self._note_loss(error)
-        return self._local.book(name, pace, tokens, patience_us=self._patience_us)
+        return self._local.book(name, pace, tokens, patience_us=patience_us)
 
     async def give_back(self, name: str, pace: Pace, tokens: int, booking: Booking) -> None:
         """Give a moment back to who comes next, unless somebody booked behind it already.
@@ -135,13 +147,13 @@ class Pacer:
             await self._evaluate(name, pace, tokens, given_back_us=booking.at_us)
 
     async def _evaluate(
-        self, name: str, pace: Pace, tokens: int, *, given_back_us: int = 0
+        self, name: str, pace: Pace, tokens: int, *, patience_us: int = 0, given_back_us: int = 0
     ) -> Booking:
         limits = [
             (limit.label, limit.most, limit.window_s * _MICROSECONDS, limit.cost(tokens))
             for limit in pace.limits
         ]
-        words = _encode((name, self._patience_us, given_back_us, limits))
+        words = _encode((name, patience_us, given_back_us, limits))
         try:
             if not self._sha:
                 raise NoScriptError

@@ -14,6 +14,7 @@ import msgspec
 from django.db import OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
+from analytics.sql import read as read_of_analytics
 from billing.sql import read as read_of_billing
 from studio.core.sql_files import read_sql_file
 
@@ -25,6 +26,8 @@ _VIEWS = {
     "guards": f"SELECT * FROM ledger.ledger_guard_violations LIMIT {_MOST}",  # noqa: S608  our own
     "ledger": f"SELECT * FROM ledger.ledger_violations LIMIT {_MOST}",  # noqa: S608  our own
     "usage": f"SELECT * FROM usage_violations LIMIT {_MOST}",  # noqa: S608  our own
+    "cubes": f"SELECT * FROM analytics.cube_violations LIMIT {_MOST}",  # noqa: S608  our own
+    "seals": f"SELECT * FROM seal_violations LIMIT {_MOST}",  # noqa: S608  our own
     "jobs": f"SELECT * FROM job_violations LIMIT {_MOST}",  # noqa: S608  our own
     "inputs": f"SELECT * FROM input_violations LIMIT {_MOST}",  # noqa: S608  our own
 }
@@ -49,6 +52,11 @@ def _recent(scope: str, checks: str) -> str:
     return f"SELECT * FROM (WITH {scope}, {question}) v LIMIT {_MOST}"  # noqa: S608  our own files
 
 
+def _whole(query: str) -> str:
+    """Put together a question that is in one file, with what it looks at."""
+    return f"SELECT * FROM (WITH {query}) v LIMIT {_MOST}"  # noqa: S608  our own files
+
+
 def _read(name: str) -> str:
     return read_sql_file(_SQL / f"{name}.sql")
 
@@ -56,6 +64,7 @@ def _read(name: str) -> str:
 _RECENT = {
     "ledger": _recent(_read("recent_entries"), read_of_billing("ledger_checks")),
     "usage": _recent(_read("recent_calls"), _read("usage_checks")),
+    "cubes": _whole(read_of_analytics("recent_cube_checks")),
     "jobs": _recent(_read("recent_jobs"), _read("job_checks")),
     "inputs": _VIEWS["inputs"],  # few are kept at any time
 }

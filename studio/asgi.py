@@ -7,6 +7,7 @@ A route has one door: `tests/gateway/test_doors.py` checks that no path is in bo
 runtime is made and closed with the ASGI lifespan, which Django does not know.
 """
 
+import asyncio
 import os
 from typing import Any
 
@@ -27,6 +28,7 @@ if not settings.DEBUG:
     if faults:
         raise SystemExit("\n".join(["Studio does not start like this:", *faults]))
 
+from analytics.rolling import check_numbers  # noqa: E402
 from gateway.runtime import Runtime  # noqa: E402
 from gateway.surfaces.chat import chat  # noqa: E402
 from gateway.surfaces.core import images as core_images  # noqa: E402
@@ -64,6 +66,7 @@ from gateway.surfaces.speech import generate as speech_generate  # noqa: E402
 from gateway.surfaces.speech import status as speech_status  # noqa: E402
 from gateway.surfaces.speech import voices as speech_voices  # noqa: E402
 from gateway.surfaces.studio import assets, images, music, voices  # noqa: E402
+from gateway.surfaces.studio.analytics_chat import analytics_chat  # noqa: E402
 from gateway.surfaces.studio.ephemeral import ephemeral  # noqa: E402
 from gateway.surfaces.studio.sessions import refresh, validate  # noqa: E402
 from gateway.surfaces.voice import audio, voice  # noqa: E402
@@ -132,6 +135,7 @@ FAST: dict[str, dict[str, Handler]] = {
     "/v1/jobs/*/events": {"GET": jobs.events},
     "/v1/jobs/*/cancel": {"POST": jobs.cancel},
     "/v1/assets/*": {"GET": assets.read, "HEAD": assets.read, "DELETE": assets.delete},
+    "/v1/analytics/chat": {"POST": analytics_chat},
     "/v1/validate": {"POST": validate},
     "/v1/validate/refresh": {"POST": refresh},
 }
@@ -207,6 +211,7 @@ async def _lifespan(scope: Scope, receive: Receive, send: Send) -> None:
         if message["type"] == "lifespan.startup":
             runtime = Runtime()
             try:
+                await asyncio.to_thread(check_numbers)
                 await runtime.open()
             except BaseException:
                 await runtime.close()

@@ -10,6 +10,8 @@ from typing import Any
 import environ
 from celery.schedules import crontab
 
+from studio.rings import RINGS
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -190,31 +192,6 @@ Source: kombu 5.7.0, transport/redis.py.
 CELERY_TIMEZONE = "UTC"
 # Else the worker and beat would replace the handlers of LOGGING, which redact.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-_RINGS = {
-    "resolve-dead-calls": ("gateway.tasks.resolve_dead_calls", 10.0),
-    "resolve-orphans": ("gateway.tasks.resolve_orphan_calls", 600.0),
-    "sweep-holds": ("billing.tasks.sweep_holds", 10.0),
-    "sweep-lots": ("billing.tasks.sweep_lots", 30.0),
-    "recount-budgets": ("gateway.tasks.recount_budgets", 10.0),
-    "tell-alerts": ("billing.tasks.tell_alerts", 30.0),
-    "send-messages": ("billing.tasks.send_messages", 5.0),
-    "forget-old-messages": ("billing.tasks.forget_old_messages", 3600.0),
-    "forget-old-calls": ("gateway.tasks.forget_old_calls", 600.0),
-    "write-corrections": ("gateway.tasks.write_corrections", 10.0),
-    "reconcile-recent": ("gateway.tasks.reconcile_recent", 300.0),
-    "check-provider-invoices": ("billing.finance.tasks.check_provider_invoices", 3600.0),
-    "ring-for-jobs": ("gateway.jobs.tasks.ring", 1.0),
-    "expire-overdue-jobs": ("gateway.jobs.tasks.expire_overdue_jobs", 10.0),
-    "forget-old-jobs": ("gateway.jobs.tasks.forget_old_jobs", 600.0),
-    "make-usage-partitions": ("analytics.tasks.make_partitions", 3600.0),
-    "recharge-cards": ("billing.stripe.tasks.recharge_cards", 60.0),
-    "back-fill-payments": ("billing.stripe.tasks.back_fill_payments", 3600.0),
-    "purge-sessions": ("studio.accounts.tasks.purge_sessions", 3600.0),
-    "release-expired-assets": ("gateway.media.tasks.release_expired_assets", 600.0),
-    "forget-old-speech": ("gateway.tasks.forget_old_speech", 600.0),
-    "remove-stray-files": ("gateway.media.tasks.remove_stray_files", 600.0),
-    "switch-off-webhooks": ("gateway.webhooks.tasks.switch_off_failing", 300.0),
-}
 # Work that mostly waits has workers of its own, with threads: nothing long keeps it from its turn.
 CELERY_TASK_ROUTES = {
     "gateway.jobs.tasks.work_on_run": {"queue": "media"},
@@ -225,7 +202,7 @@ CELERY_TASK_ROUTES = {
 # thousands of them.
 CELERY_BEAT_SCHEDULE = {
     name: {"task": task, "schedule": period_s, "options": {"expires": period_s}}
-    for name, (task, period_s) in _RINGS.items()
+    for name, (task, period_s) in RINGS.items()
 } | {
     "reconcile": {
         "task": "gateway.tasks.reconcile",
@@ -233,6 +210,10 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 3600.0},
     }
 }
+USAGE_KEPT_MONTHS = env.int("USAGE_KEPT_MONTHS", default=0)
+"""For `analytics_retire`. 0: single rows are kept for ever, as sums by month are."""
+USAGE_HOURS_KEPT_DAYS = env.int("USAGE_HOURS_KEPT_DAYS", default=62)
+USAGE_DAYS_KEPT_MONTHS = env.int("USAGE_DAYS_KEPT_MONTHS", default=25)
 
 # --- money ----------------------------------------------------------------------------------------
 TWO_PEOPLE_ABOVE_CREDITS = env.int("TWO_PEOPLE_ABOVE_CREDITS", default=10_000)

@@ -3,8 +3,7 @@
 The sha256 is that of the CSV form, also for a workbook (its cover shows it), so both forms of one
 report prove each other. Nothing in a file depends on when or where it was written.
 
-Source: RFC 4180 (October 2005), section 2; OWASP "CSV Injection" for the characters with which a
-spreadsheet begins a formula.
+Source: RFC 4180 (October 2005), section 2.
 """
 
 import csv
@@ -18,12 +17,12 @@ import msgspec
 
 from billing.finance.tables import Column, Kind, Report, Value, Values, percent_text, usd_text
 from billing.finance.workbook import Workbook
+from studio.core.spreadsheets import guard_formula
 
 Format = Literal["csv", "xlsx"]
 FORMATS: tuple[Format, ...] = ("xlsx", "csv")
 
 _ROWS_AT_ONCE = 1_000
-_FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,11 +46,6 @@ def write_report(report: Report, form: Format, file: IO[bytes]) -> Written:
         written = tape.written()
         workbook.add_cover(report, _control_lines(report, written))
     return written
-
-
-def guard_formula(text: str) -> str:
-    """Write an apostrophe before text that a spreadsheet would run as a formula."""
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_BEGINS) else text
 
 
 class _Chunk(msgspec.Struct, frozen=True, kw_only=True):

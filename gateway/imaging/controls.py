@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from gateway.imaging.operations import Between, Field, Fields, Operation, Operations
+from gateway.imaging.operations import Field, Fields, Operation, Operations
 from gateway.providers.stability.control import SHAPES
 from gateway.providers.stability.limits import LIMITS
 
@@ -14,7 +14,6 @@ STRENGTHS = (
     "composition_fidelity",
     "change_strength",
 )
-STRENGTH = Between(least=0, most=1)
 CONTROL_FIELDS: Fields = MappingProxyType(
     {
         "control_image": Field(words="Control image", names=("control_image_base64",)),

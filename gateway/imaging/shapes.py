@@ -56,7 +56,7 @@ def read_ratio(text: str) -> Fraction:
     if len(parts) != 2 or not all(_is_term(part) for part in parts):  # noqa: PLR2004  a ratio's
         raise ShapeRefused("aspect_ratio", "write it as 16:9.")
     width, height = (Fraction(part.strip()) for part in parts)
-    if not width or not height or not 1 / _LONGEST_RATIO <= width / height <= _LONGEST_RATIO:
+    if not width or not height or max(width / height, height / width) > _LONGEST_RATIO:
         raise ShapeRefused("aspect_ratio", f"from 1:{_LONGEST_RATIO} to {_LONGEST_RATIO}:1.")
     return width / height
 

@@ -20,6 +20,10 @@ ModeName = Literal["fast", "conservative", "creative", "auto"]
 
 DEFAULT_PROMPT = "High fidelity upscale preserving original details"
 MOST_PIXELS = 20_000_000
+MOST_SOURCE_PIXELS = 4_194_304
+"""What the models make, about. A larger picture would be scaled down before and come back with less
+in it than it had.
+"""
 DEFAULT_FACTOR = 4.0
 """Where neither a preset nor a target is given, as far as the pixels below allow."""
 DEFAULT_MOST_PIXELS = 16_777_216
@@ -101,6 +105,11 @@ def plan_upscale(
 
     Raises: InvalidRequest.
     """
+    if math.prod(size) > MOST_SOURCE_PIXELS:
+        raise refused(
+            "image_base64",
+            f"it has {size[0]}x{size[1]}; more than {MOST_SOURCE_PIXELS} pixels would lose detail.",
+        )
     width, height = _planned_size(size, preset=preset, target=target)
     factor = max(width / size[0], height / size[1])
     chosen = _chosen(size, preset=preset, factor=factor) if mode == "auto" else mode
@@ -130,6 +139,7 @@ def _planned_size(size: Size, *, preset: str | None, target: tuple[int | None, i
         planned = _target(size, *target)
     else:
         planned = _scaled(size, _default_factor(size))
+        _check_growth(size, planned)
     field = _blamed(preset, target)
     if planned[0] < size[0] or planned[1] < size[1]:
         raise refused(
@@ -141,6 +151,15 @@ def _planned_size(size: Size, *, preset: str | None, target: tuple[int | None, i
             field, f"at most {MOST_SIDE_PX} pixels a side and {MOST_PIXELS} in all are made."
         )
     return planned
+
+
+def _check_growth(size: Size, planned: Size) -> None:
+    """Refuse to charge for a picture that would not become larger. Raises: InvalidRequest."""
+    if max(planned) <= max(size):
+        raise refused(
+            "image_base64",
+            f"it has {size[0]}x{size[1]}, and no more is made unless a target says so.",
+        )
 
 
 def _target(size: Size, width: int | None, height: int | None) -> Size:

@@ -1,9 +1,11 @@
-"""Long work (images, music): from a request that holds credits to files, once, whatever dies.
+"""Long work (images and their changes, music): from a request that holds credits to files, once,
+whatever dies.
 
 In web processes, async
 quoting.py      what a job may cost and where     submitting.py  hold it and write it: one statement
 desk.py         the process's lanes for that      waiting.py     one LISTEN connection for who waits
 queries.py      the owner's reads                 views.py       a job as surfaces see it
+fitness.py      which models can make a request
 callbacks.py    what providers tell us            addresses.py   where they tell it
 inbox.py        what they told, for staff
 In workers, sync, threads that mostly wait

@@ -162,7 +162,7 @@ def _resolved(runtime: Runtime, task: JobTask, request: MediaRequest) -> Resolut
     for name in task.models:
         try:
             found = catalogue.resolve_model(name, channel=task.channel, operation=operation)
-            check_model(task.caller, {name, task.kind or "", found.asked, found.routes[0].model})
+            check_model(task.caller, {name, task.kind or name, found.asked, found.routes[0].model})
             each.append(found)
         except (UnknownKind, WrongOperation, Forbidden) as error:
             refusal = refusal or error

@@ -6,7 +6,7 @@ from django.db import models
 class SpokenText(models.Model):
     """One sound of a workspace: its bytes are those of the asset, which nobody else is told of.
 
-    `digest` is of everything that makes the sound what it is (`gateway/speech_cache.py`), never the
+    `digest` is of everything that makes the sound what it is (`gateway/speech/cache.py`), never the
     text itself. Written by that module only.
     """
 

@@ -51,6 +51,7 @@ class Baseten:
     """Nothing is asked there: each deployment has a host, which the operator names."""
     hosts = ("inference.baseten.co", "api.baseten.co")
     operations = frozenset({"speech"})
+    needs_deployment = True
 
     def auth(self, key: str) -> dict[str, str]:
         """Give the header that carries the key."""

@@ -76,6 +76,8 @@ _encode = msgspec.json.Encoder().encode
 class ElevenLabsSpeech:
     """Mix-in of ElevenLabs' provider."""
 
+    needs_deployment = False
+
     def unsupported_speech(self, request: SpeechRequest, target: Target) -> str | None:
         """Name what it lacks: instructions in words, and voices whose id is not known."""
         if request.instructions:

@@ -125,7 +125,7 @@ class GeminiImages(AnswersAtOnce):
         model = _traits(target.model)
         if is_out_of_reach(asked, widest=model.widest, most_pixels=model.pixels):
             return "size"
-        if asked.seed is not None and not 0 <= asked.seed <= _MOST_SEED - asked.count:
+        if asked.seed is not None and not 0 <= asked.seed <= _MOST_SEED - (asked.count - 1):
             return "seed"
         if asked.background == "transparent":
             return "background"

@@ -97,7 +97,7 @@ class HuggingFace:
         size = size_of(asked)
         if size is not None and SIZES.is_out_of_reach(size):
             return "size"
-        if asked.seed is not None and not 0 <= asked.seed <= _MOST_SEED - asked.count:
+        if asked.seed is not None and not 0 <= asked.seed <= _MOST_SEED - (asked.count - 1):
             return "seed"
         if asked.background == "transparent":
             return "background"

@@ -41,6 +41,8 @@ _encode = msgspec.json.Encoder().encode
 class OpenAISpeech:
     """Mix-in of OpenAI's provider."""
 
+    needs_deployment = False
+
     def unsupported_speech(self, request: SpeechRequest, target: Target) -> str | None:
         """Name what it lacks: seeds and scales, text left unread, voices of others; of the older
         models, instructions.

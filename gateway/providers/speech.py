@@ -38,7 +38,12 @@ class SpeechStream(Protocol):
 
 
 class SpeechProvider(Provider, Protocol):
-    """An upstream that speaks (`speech` is among its operations)."""
+    """An upstream that speaks (`speech` is among its operations).
+
+    `needs_deployment` is whether each model is at an address of the operator's own.
+    """
+
+    needs_deployment: bool
 
     def unsupported_speech(self, request: SpeechRequest, target: Target) -> str | None:
         """Name the field of the request that this model cannot serve at all; None if it can.

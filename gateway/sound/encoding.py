@@ -12,9 +12,7 @@ import av
 from av.audio.stream import AudioStream
 from msgspec import Struct
 
-from gateway.sound.formats import RATES_HZ, SAMPLE_BYTES, SoundFormat, duration_ms, media_type_of
-
-__all__ = ["Encoder", "encode", "media_type_of"]
+from gateway.sound.formats import RATES_HZ, SAMPLE_BYTES, SoundFormat, duration_ms
 
 _UNKNOWN_BYTES: Final = 0xFFFF_FFFF
 _WAV_HEADER_BYTES: Final = 44

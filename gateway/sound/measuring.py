@@ -7,6 +7,8 @@ from gateway.sound.containers import OPUS_HZ, BrokenSound, Id3Skipped, OggPacket
 from gateway.sound.decoding import Decoder
 from gateway.sound.formats import SAMPLE_BYTES, SoundFormat
 
+_SYNC: Final = b"\xff"
+"""Every frame of either kind begins with it."""
 _FRAME_HEADER_BYTES: Final = 4
 _ADTS_HEADER_BYTES: Final = 7
 _DECODED_HZ: Final = 48_000
@@ -69,7 +71,7 @@ def _counter_of(format: SoundFormat, pcm_rate: int) -> _Counter:
 
 
 class _Framed:
-    """Goes from frame to frame; looks for the next one byte by byte where there is none."""
+    """Goes from frame to frame; looks for the next one where there is none."""
 
     header_bytes: int
 
@@ -81,11 +83,15 @@ class _Framed:
         held, at, seconds = self._waiting, 0, 0.0
         while at + self.header_bytes <= len(held):
             size, plays_s = self.read(bytes(held[at : at + self.header_bytes]))
-            if size and at + size > len(held):
+            if not size:
+                found = held.find(_SYNC, at + 1)
+                at = len(held) if found < 0 else found
+                continue
+            if at + size > len(held):
                 break
             if not self.is_silent(held[at : at + size]):
                 seconds += plays_s
-            at += size or 1
+            at += size
         del held[:at]
         return seconds
 

@@ -38,12 +38,14 @@ logger = logging.getLogger(__name__)
 
 CACHE_HIT = "cache_hit"
 """The reason on the usage rows of sounds that were given again."""
-_VERSION = b"1"
+_VERSION = b"2"
 _KEPT_DAYS = 7
 _MOST_SOUNDS = 1000
 """Of one workspace."""
 _MOST_AT_ONCE = 4
 """So many sounds one process writes at a time; what comes meanwhile is not kept."""
+LARGEST_SOUND_BYTES = 8 * 1024 * 1024
+"""What is larger is not kept: an MP3 of 5 000 characters has some 5 MB, a WAV 16."""
 _SWEPT_AT_ONCE = 500
 
 _FIND = """
@@ -86,12 +88,21 @@ class KeptSound(msgspec.Struct, frozen=True, kw_only=True):
     media_ms: int
 
 
+class _Writers:
+    """How many sounds this process writes; touched by its event loop alone."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+_writers = _Writers()
+
+
 class SpeechCache:
-    """One process's way to the sounds that were kept."""
+    """One call's way to the sounds that were kept."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._writing = 0
 
     async def find(self, quote: SpeechQuote) -> KeptSound | None:
         """Give the sound of a text that was spoken before; None if there is none, or none to be
@@ -140,17 +151,17 @@ class SpeechCache:
 
     async def keep(self, quote: SpeechQuote, data: bytes, *, media_ms: int) -> None:
         """Keep a whole sound that was paid for. It is nobody's loss where that does not work."""
-        if not self.wants(quote) or not 0 < len(data) <= _most_bytes():
+        if not self.wants(quote) or not 0 < len(data) <= min(LARGEST_SOUND_BYTES, _most_bytes()):
             return
-        if self._writing >= _MOST_AT_ONCE:
+        if _writers.count >= _MOST_AT_ONCE:
             return
-        self._writing += 1
+        _writers.count += 1
         try:
             await asyncio.to_thread(_closing, partial(_keep, quote, data, media_ms))
         except (StorageUnavailable, Unavailable, DatabaseError, psycopg.Error):
             logger.exception("a sound could not be kept")
         finally:
-            self._writing -= 1
+            _writers.count -= 1
 
     def wants(self, quote: SpeechQuote) -> bool:
         """Tell whether the sound of a call is to be kept."""
@@ -159,7 +170,7 @@ class SpeechCache:
 
 def digest_of(quote: SpeechQuote) -> bytes:
     """Give the digest of all that makes a sound what it is."""
-    route = (quote.route.provider, quote.route.model, quote.target.model)
+    route = (quote.route.provider, quote.route.model, quote.target.model, quote.upstream.sandbox)
     return hashlib.sha256(_VERSION + msgspec.json.encode((route, quote.request))).digest()
 
 

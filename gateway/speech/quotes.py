@@ -44,7 +44,8 @@ class SpeechTask(msgspec.Struct, frozen=True, kw_only=True):
 
     `started_s` is a perf_counter reading. `reads_cache` and `fills_cache` are whether the same
     sound may be given, and kept, for other requests of the workspace. `client_left` returns when
-    nobody waits any more; None where that cannot be known.
+    nobody waits any more; None where that cannot be known. `names` are what the surface calls
+    fields that it calls otherwise than a SpeechRequest.
     """
 
     id: str
@@ -62,6 +63,7 @@ class SpeechTask(msgspec.Struct, frozen=True, kw_only=True):
     reads_cache: bool = True
     fills_cache: bool = True
     client_left: Callable[[], Awaitable[None]] | None = None
+    names: dict[str, str] = {}
 
 
 class SpeechQuote(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,7 +132,7 @@ def quote_speech(runtime: Runtime, task: SpeechTask) -> SpeechQuote:
         )
     provider = upstream.provider
     assert speaks(provider), "the route was chosen for it"
-    request = _spoken_by(provider, route, task.request, resolution)
+    request = _spoken_by(provider, route, task, resolution)
     circuit = runtime.breaker.circuit(upstream)
     wait_s = circuit.wait_s(route.model)
     if wait_s:
@@ -211,22 +213,23 @@ def text_tokens(request: SpeechRequest) -> int:
 
 
 def _spoken_by(
-    provider: SpeechProvider, route: Route, request: SpeechRequest, resolution: Resolution
+    provider: SpeechProvider, route: Route, task: SpeechTask, resolution: Resolution
 ) -> SpeechRequest:
     """Give the request with the provider's own voice in it.
 
     A model that took another's place does not know its voices, and speaks with its own.
     Raises: InvalidRequest naming the field that the provider lacks.
     """
-    target = target_of(route)
+    request, target = task.request, target_of(route)
     lacking = provider.unsupported_speech(request, target)
     retired = resolution.deprecation
     if lacking == "voice" and retired is not None and retired.model != route.model:
         request = msgspec.structs.replace(request, voice="")
         lacking = provider.unsupported_speech(request, target)
     if lacking is not None:
+        field = task.names.get(lacking, lacking)
         raise InvalidRequest(
-            f"{lacking}: {route.model} does not support this.", details={"param": lacking}
+            f"{field}: {route.model} does not support this.", details={"param": field}
         )
     return msgspec.structs.replace(request, voice=provider.voice_of(request, target))
 
@@ -256,13 +259,18 @@ def _reached(runtime: Runtime, route: Route, key: str | None) -> Upstream:
     """
     upstreams = runtime.upstreams
     upstream = upstreams.of_user(route.provider, key) if key else upstreams.get(route.provider)
-    if not speaks(upstream.provider):
+    provider = upstream.provider
+    if not speaks(provider):
         raise NoProvider(f"No provider is configured for this model ({route.provider}).")
     if not key and runtime.world.book.speech(route.provider, route.model) is None:
         raise NoPrice(f'Model "{route.model}" has no price and cannot be called.')
+    if upstream.sandbox:
+        return upstream
     address = settings.DEPLOYMENT_BASE_URLS.get(f"{route.provider}:{route.model}")
-    if address and not upstream.sandbox:
+    if address:
         return msgspec.structs.replace(upstream, base_url=address)
+    if provider.needs_deployment and upstream.base_url == provider.default_base_url:
+        raise NoProvider(f"No deployment is configured for this model ({route.model}).")
     return upstream
 
 

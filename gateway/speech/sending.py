@@ -68,7 +68,7 @@ class SpeechSound:
         self.first_s: float | None = None
         self.whole = False
         self._runtime = runtime
-        self._shaper = Shaper(self.plan) if self.plan.shaped else None
+        self._shaper: Shaper | None = None
         self._meter = SoundMeter(self.plan.format)
         self._first: _Opened | None = None
         self._opened: list[_Opened] = []
@@ -179,10 +179,15 @@ class SpeechSound:
             raise stream.failure
 
     async def _shaped(self, sound: bytes) -> bytes:
-        shaper = self._shaper
-        if shaper is None:
+        if not self.plan.shaped:
             return sound
-        return await asyncio.get_running_loop().run_in_executor(_THREADS, shaper.feed, sound)
+        return await asyncio.get_running_loop().run_in_executor(_THREADS, self._shape, sound)
+
+    def _shape(self, sound: bytes) -> bytes:
+        """Shape in a thread; there also an encoder begins, which may take a dozen milliseconds."""
+        if self._shaper is None:
+            self._shaper = Shaper(self.plan)
+        return self._shaper.feed(sound)
 
     async def _rest(self) -> bytes:
         shaper = self._shaper
@@ -211,10 +216,15 @@ class SpeechSound:
         return opened
 
     async def _open_piece(self, at: int) -> _Opened:
-        """Ask for one piece, once more where that may help. Raises: UpstreamFailure."""
+        """Ask for one piece, once more where that may help.
+
+        Raises: UpstreamFailure; TooManyWaiting, if the provider's pace leaves no room for it.
+        """
         piece, quote = self.plan.pieces[at], self.quote
         repeated = False
         while True:
+            if at or repeated:
+                await self._keep_pace()
             if not quote.circuit.enter(quote.route.model):
                 raise UpstreamOverloaded(RESTING, retry_after_s=_SOON_S)
             try:
@@ -230,6 +240,18 @@ class SpeechSound:
                 return opened
             await asyncio.sleep(pause_s)
             repeated = True
+
+    async def _keep_pace(self) -> None:
+        """Wait until the provider may be asked once more: its first request was counted before the
+        hold, with the tokens of all of them.
+        """
+        await self._runtime.pacer.keep(
+            self.quote.task.surface,
+            self.quote.upstream,
+            tokens=0,
+            client_left=None,
+            patience_s=_FIRST_SOUND_S,
+        )
 
     async def _try(self, piece: SpeechRequest) -> _Opened:
         """Ask for one piece and wait for its first sound. Raises: UpstreamFailure."""

@@ -20,7 +20,7 @@ from gateway.providers.base import UpstreamFailure, UpstreamUnreachable
 from gateway.runtime import Runtime
 from gateway.sound.formats import media_type_of
 from gateway.speech.answers import Speech, SpeechEnd, SpeechHead, head_of, nothing_of, whole_of
-from gateway.speech.cache import KeptSound, SpeechCache
+from gateway.speech.cache import LARGEST_SOUND_BYTES, KeptSound, SpeechCache
 from gateway.speech.outcomes import ended, failed
 from gateway.speech.quotes import SpeechQuote, SpeechTask, hold_speech, quote_speech
 from gateway.speech.sending import SpeechSound
@@ -56,10 +56,11 @@ async def synthesise(
 ) -> Speech:
     """Speak one text and give the whole sound; the settle has committed when this returns.
 
-    A client that leaves ends it, unless its Idempotency-Key may ask for the answer again.
+    A client that leaves changes nothing: the provider bills the text once it was sent. Where it is
+    spoken again it is found as it was kept, for nothing.
 
-    Raises: what `quote_speech` and `hold_speech` raise (nothing held), UpstreamFailure (hold
-    released, nothing charged), OutcomeUnknown.
+    Raises: what `quote_speech` and `hold_speech` raise (nothing held), UpstreamFailure and what
+    `written` raises (hold released, nothing charged), OutcomeUnknown.
     """
     quote = quote_speech(runtime, task)
     cache = SpeechCache(runtime)
@@ -69,20 +70,19 @@ async def synthesise(
     await hold_speech(runtime, quote)
     _watch(runtime, quote, relayed=lambda: 0)
     sound = SpeechSound(runtime, quote)
+    answer = media_type = None
     try:
-        data = await _whole(sound)
+        data = await _collected(sound)
+        speech = whole_of(quote, sound, data, time.perf_counter())
+        if task.claim is not None and written is not None:
+            body, media_type = await written(speech)
+            answer = seal_answer(body, call_id=task.id)
     except BaseException as error:
         # Also for a cancelled task and for a bug of ours: nothing was given, nothing is paid.
         sound.close()
         await runtime.desk.settle(failed(quote, sound, error))
         raise
-    answered_s = time.perf_counter()
-    speech = whole_of(quote, sound, data, answered_s)
     try:
-        answer = media_type = None
-        if task.claim is not None and written is not None:
-            answer, media_type = await written(speech)
-            answer = seal_answer(answer, call_id=task.id)
         settled = await runtime.desk.settle(
             ended(quote, sound, failure=None, left=False, answer=answer, media_type=media_type)
         )
@@ -113,7 +113,7 @@ async def open_speech_stream(runtime: Runtime, task: SpeechTask) -> SpeechRelay:
     _watch(runtime, quote, relayed=lambda: 0)
     sound = SpeechSound(runtime, quote)
     try:
-        await _unless_left(sound, sound.open())
+        await _open_unless_left(sound)
     except BaseException as error:
         # Also for a cancelled task and for a bug of ours, as in `synthesise`.
         sound.close()
@@ -137,7 +137,13 @@ class _SentRelay:
         self._client_left = False
         self._broken: GatewayError | None = None
         self._copy: list[bytes] | None = None
-        if cache.wants(quote) or quote.task.claim is not None:
+        self._copied_bytes = 0
+        self._most_copied_bytes = 0
+        if quote.task.claim is not None:
+            self._most_copied_bytes = LONGEST_ANSWER_BYTES
+        if cache.wants(quote):
+            self._most_copied_bytes = LARGEST_SOUND_BYTES
+        if self._most_copied_bytes:
             self._copy = []
 
     def client_left(self) -> None:
@@ -154,8 +160,7 @@ class _SentRelay:
                     if self._client_left:
                         break
                     self._runtime.desk.progressed(task_id, self._sound.relayed_units)
-                    if self._copy is not None:
-                        self._copy.append(data)
+                    self._keep_copy(data)
                     yield data
         except GatewayError as failure:
             self._broken = failure
@@ -190,6 +195,15 @@ class _SentRelay:
             charged_ucr=settled.charged_ucr,
             failure=failure,
         )
+
+    def _keep_copy(self, data: bytes) -> None:
+        """Remember what passes by, until it is more than anybody would keep."""
+        if self._copy is None:
+            return
+        self._copied_bytes += len(data)
+        self._copy.append(data)
+        if self._copied_bytes > self._most_copied_bytes:
+            self._copy = None
 
     def _failure(self) -> GatewayError | None:
         if self._broken is not None or self._sound.whole:
@@ -234,35 +248,29 @@ class _KeptRelay:
         )
 
 
-async def _whole(sound: SpeechSound) -> bytes:
-    """Give the whole sound, or what its caller did not wait for. Raises: UpstreamFailure."""
-    patient = sound.quote.task.claim is not None
-    work = _collected(sound)
-    return await (work if patient else _unless_left(sound, work))
-
-
 async def _collected(sound: SpeechSound) -> bytes:
     await sound.open()
     return b"".join([data async for data in sound.chunks()])
 
 
-async def _unless_left(sound: SpeechSound, work: Awaitable[bytes | None]) -> bytes:
-    """Wait for some work until the client leaves, which ends it.
+async def _open_unless_left(sound: SpeechSound) -> None:
+    """Wait for the first sound until the client leaves, which ends it.
 
     Raises: UpstreamFailure, also where the client left: nothing was given to anybody.
     """
     client_left = sound.quote.task.client_left
     if client_left is None:
-        return await work or b""
-    working = asyncio.ensure_future(work)
+        await sound.open()
+        return
+    opening = asyncio.ensure_future(sound.open())
     watching = asyncio.ensure_future(client_left())
     try:
-        await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
+        await asyncio.wait({opening, watching}, return_when=asyncio.FIRST_COMPLETED)
+        if not opening.done():
             raise ClientGone(_LEFT)
-        return working.result() or b""
+        opening.result()
     finally:
-        for task in (working, watching):
+        for task in (opening, watching):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError, GatewayError):
                 await task

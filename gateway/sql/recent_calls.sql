@@ -33,5 +33,8 @@ asked AS MATERIALIZED (
   SELECT e.*
   FROM asked k CROSS JOIN LATERAL (
     SELECT wallet_id, id, seq, kind, amount, price_version, markup_bp FROM ledger.entry
-    WHERE wallet_id = k.workspace_id AND id = k.id OFFSET 0) e
+    WHERE wallet_id = k.workspace_id AND id = k.id
+      -- Older entries' usage rows are retired; a refund of one is compared alone.
+      AND at >= (SELECT month::timestamp AT TIME ZONE 'UTC' FROM analytics.kept_from WHERE table_name = 'usage')
+    OFFSET 0) e
 )

@@ -38,6 +38,7 @@ _ALLOWED_HEADERS = (
     "anthropic-dangerous-direct-browser-access",
     "anthropic-version",
     "authorization",
+    "cache-control",
     "content-type",
     "idempotency-key",
     "prefer",

@@ -159,18 +159,13 @@ async def take_image(
     field: str,
     most_pixels: int | None = None,
     most_side_px: int | None = None,
-    as_png: bool = False,
 ) -> ImageInput:
     """Read the picture of a field, once: checked, upright, sRGB, without metadata; of an animation
     the first picture. What is larger than the limits is scaled down evenly.
 
     Raises: InvalidRequest naming the field, ImagesBusy.
     """
-    work = ImageWork(
-        most_pixels=most_pixels,
-        most_side_px=most_side_px,
-        format="png" if as_png else None,
-    )
+    work = ImageWork(most_pixels=most_pixels, most_side_px=most_side_px)
     try:
         data = await _in_thread(_IN, decode_picture, body.find(value), field=field)
         taken = await _in_thread(_PIXELS, take_input, data, work)

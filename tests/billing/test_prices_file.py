@@ -62,8 +62,17 @@ def test_the_shipped_file_names_a_source_and_a_day_for_every_price() -> None:
         ("embedding", "input"),
         ("realtime", "session"),
         ("image", "image"),
+        ("image_edit", "image"),
+        ("image_upscale", "image"),
+        ("image_control", "image"),
+        ("image_fit", "image"),
         ("music", "second"),
+        ("speech", "character"),
+        ("speech", "input"),
+        ("speech", "audio_output"),
+        ("transcription", "second"),
     }
+    assert {row.model for row in rows if row.list_ucr == 0} == {"social-fit"}, "our own work"
 
 
 def test_a_cost_of_its_own_stands_beside_the_price(tmp_path: Path) -> None:

@@ -30,8 +30,8 @@ READ_ONLY += ["moneyrequest", "freeze", "dispute"]
 MAYBE_EMPTY = {"budget", "alertsettings", "outboxmessage", "monthclose", "providerinvoice"}
 MAYBE_EMPTY |= {"quarantine", "paymentorder", "payment", "reversal", "stripeevent"}
 MAYBE_EMPTY |= {"autorecharge", "backfill", "kindpolicy", "paymentinvoice", "stripecustomer"}
-MAYBE_EMPTY |= {"asset", "job", "webhookendpoint", "webhookdelivery", "providerhealth"}
-"""Payments, alerts, finance and orders of routes: their own tests leave rows and open the pages."""
+MAYBE_EMPTY |= {"asset", "job", "webhookendpoint", "webhookdelivery", "providerhealth", "calendar"}
+"""Payments, alerts, finance, clocks, orders of routes: their own tests leave and open rows."""
 
 
 def registered() -> list[type[models.Model]]:

@@ -115,7 +115,7 @@ def test_a_path_of_no_api_is_no_api_s(gateway_url: str) -> None:
     "path", ["/v1/chat", "/v1/chat/completions", "/v1/models", "/v1/credits", "/speech/generate"]
 )
 def test_a_preflight_is_answered_without_a_credential(gateway_url: str, path: str) -> None:
-    asked = "authorization, content-type, x-app-key, x-session-token, idempotency-key"
+    asked = "authorization, cache-control, content-type, idempotency-key, x-app-key"
     headers = {
         "origin": ORIGIN,
         "access-control-request-method": "POST",

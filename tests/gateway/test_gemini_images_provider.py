@@ -133,6 +133,8 @@ def test_what_cannot_be_served_is_named() -> None:
         (asked(), "gemini-3.8-flash", "model"),
         (asked(seed=-1), NEWER, "seed"),
         (asked(seed=2**31), NEWER, "seed"),
+        (asked(seed=2**31 - 1), NEWER, None),
+        (asked(seed=2**31 - 1, count=2), NEWER, "seed"),
         (asked(width=4096, height=2048), NEWER, "size"),
         (asked(width=4096, height=2048), PRO, None),
         (asked(width=2000, height=400), FLASH, "size"),

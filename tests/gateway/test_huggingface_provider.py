@@ -217,6 +217,8 @@ def test_what_cannot_be_served_is_named() -> None:
         (asked(), "replicate/black-forest-labs/flux-9", "model"),
         (asked(seed=-1), FAL, "seed"),
         (asked(seed=2**31), FAL, "seed"),
+        (asked(seed=2**31 - 1), FAL, None),
+        (asked(seed=2**31 - 1, count=2), FAL, "seed"),
         (asked(width=2200, height=2200), FAL, "size"),
         (asked(width=2048, height=300), FAL, "size"),
         (asked(background="transparent"), FAL, "background"),

@@ -59,13 +59,13 @@ def test_who_leaves_stops_the_provider_and_pays_for_the_text_that_was_begun(
     assert seen["ended_at"] - left_at < 1
 
 
-def test_who_leaves_before_the_first_sound_pays_nothing(payer: Payer, sandbox_url: str) -> None:
-    text = f"[[sandbox latency_ms=4000]] {new_text()}"
+def leave_at_once(payer: Payer, text: str, query: str) -> None:
+    """Send a text and leave while the provider is still silent."""
     body = json.dumps({"text": text}).encode()
     address = urlsplit(payer.url)
     assert address.hostname is not None
     head = (
-        f"POST /v1/voice HTTP/1.1\r\nHost: {address.netloc}\r\nx-app-key: {payer.key}\r\n"
+        f"POST /v1/voice{query} HTTP/1.1\r\nHost: {address.netloc}\r\nx-app-key: {payer.key}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     with socket.create_connection((address.hostname, address.port or 80), timeout=20) as client:
@@ -75,12 +75,30 @@ def test_who_leaves_before_the_first_sound_pays_nothing(payer: Payer, sandbox_ur
             payer.workspace_id,
         ):
             pass
+
+
+def test_who_leaves_a_stream_before_its_first_sound_pays_nothing(
+    payer: Payer, sandbox_url: str
+) -> None:
+    text = f"[[sandbox latency_ms=4000]] {new_text()}"
+    leave_at_once(payer, text, "?stream=true")
     [usage] = settled(payer)
     assert (usage["status"], usage["reason"]) == ("cancelled", "client_left")
     assert (usage["charge_ucr"], usage["character_count"]) == (0, 0)
     assert payer.balance() == (GRANTED_UCR, 0)
     [seen] = Sandbox(url=sandbox_url).journal(contains=text[-20:])
     assert seen["state"] == "client_left"
+
+
+def test_who_leaves_a_whole_answer_pays_for_it_and_finds_it_the_next_time(payer: Payer) -> None:
+    text = f"[[sandbox latency_ms=1500]] {new_text()}"
+    leave_at_once(payer, text, "")
+    [usage] = settled(payer)
+    assert (usage["status"], usage["character_count"]) == ("succeeded", len(text))
+    assert usage["charge_ucr"] == charge_of(len(text), 40)
+    again = voice(payer, text)
+    assert (again.status_code, again.headers["x-cache"]) == (200, "hit")
+    assert payer.balance() == (GRANTED_UCR - usage["charge_ucr"], 0)
 
 
 @pytest.mark.parametrize(

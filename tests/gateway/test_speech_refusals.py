@@ -62,6 +62,12 @@ def test_an_unknown_emotion_is_told_the_known_ones_before_anything_is_paid(payer
     assert nothing_moved(payer)
 
 
+def test_a_message_of_blanks_is_refused_before_anything_is_paid(payer: Payer) -> None:
+    answer = answer_aloud(payer, " \n")
+    assert (answer.status_code, error_of(answer)["details"]) == (400, {"param": "message"})
+    assert nothing_moved(payer)
+
+
 def test_without_a_credential_it_is_an_auth_error(gateway_url: str) -> None:
     for key in ("", "nobody's"):
         answer = requests.post(
@@ -251,6 +257,13 @@ def test_gateways_keep_a_provider_s_pace_together(paced: list[Payer]) -> None:
     assert refused.headers["Retry-After"] == str(error["details"]["retry_after"])
     assert len(one.usage()) == 2
     assert one.balance() == (GRANTED_UCR, 0)
+
+
+def test_each_part_of_a_long_text_counts_towards_the_pace(paced: list[Payer]) -> None:
+    mine = {"X-Baseten-Key": f"mine-{uuid.uuid4()}"}
+    long_text = "The keeper lit the lamp again. " * 70 + new_text()
+    assert speak(paced[0], long_text, headers=mine, speed=4).status_code == 200
+    assert speak(paced[0], new_text(), headers=mine).status_code == 429
 
 
 def test_calls_beyond_the_pace_wait_and_who_leaves_is_never_called_for(

@@ -131,6 +131,8 @@ def test_what_a_model_does_not_have_is_named() -> None:
         (asked(width=2200, height=2200), "core", None),
         (asked(prompt="a" * 10_001), "core", "prompt"),
         (asked(prompt="a" * 10_000), "core", None),
+        (asked(prompt="красная лиса"), "core", "prompt"),
+        (asked(prompt="a red fox, écrit «лиса»"), "core", None),
         (asked(negative_prompt="cats"), "sd3.5-large-turbo", "negative_prompt"),
         (asked(negative_prompt="cats"), "sd3.5-large", None),
         (asked(background="transparent"), "core", "background"),

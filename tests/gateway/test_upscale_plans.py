@@ -40,7 +40,7 @@ def test_the_published_example_becomes_what_it_says() -> None:
         ((500, 500), None, (2001, None), "conservative", (2001, 2001), 4.002),
         ((1024, 1024), None, NO_TARGET, "fast", (4096, 4096), 4.0),
         ((1025, 1024), None, (2050, None), "conservative", (2050, 2048), 2.0),
-        ((3000, 2000), None, NO_TARGET, "conservative", (5017, 3344), 1.672),
+        ((2000, 2000), None, NO_TARGET, "conservative", (4096, 4096), 2.048),
         ((100, 40), None, NO_TARGET, "fast", (400, 160), 4.0),
         ((3000, 1000), None, (4500, None), "fast", (4500, 1500), 1.5),
     ],
@@ -76,6 +76,14 @@ def test_a_mode_that_is_named_is_kept(mode: ModeName) -> None:
         ((100, 100), "creative", None, (4001, 4001), "target_width: creative makes a side at"),
         ((768, 512), "auto", None, (8192, 8192), "target_width: at most 8192 pixels a side and"),
         ((8192, 64), "auto", None, (8193, None), "target_width: at most 8192 pixels a side and"),
+        (
+            (5000, 4000),
+            "auto",
+            None,
+            NO_TARGET,
+            "image_base64: it has 5000x4000; more than",
+        ),
+        ((8192, 64), "fast", None, NO_TARGET, "image_base64: it has 8192x64, and no more is made"),
     ],
 )
 def test_what_cannot_be_made_is_named(

@@ -10,6 +10,7 @@ from typing import Any
 import mutagen
 import pytest
 import requests
+from django.core.management import CommandError, call_command
 
 from studio.accounts.models import Workspace
 from studio.core.money import UCR_PER_CREDIT
@@ -103,6 +104,11 @@ def test_previews_are_made_once_and_paid_by_a_workspace(
     known = payer.get("/v1/voices/tara/preview", headers={"if-none-match": heard.headers["etag"]})
     assert known.status_code == 304
     assert payer.get("/v1/voices/leo/preview").status_code == 404
+
+
+def test_a_preview_of_an_unknown_voice_is_an_error(open_database: None) -> None:
+    with pytest.raises(CommandError, match="There is no voice nobody, nothing"):
+        call_command("make_voice_previews", "nothing", "tara", "nobody", workspace="anybody's")
 
 
 def wait_for_preview(payer: Payer) -> requests.Response:

@@ -34,11 +34,13 @@ def test_the_app_changes_no_structure(fresh_database: Database) -> None:
                 app.execute(statement)
 
 
-def test_analytics_reads_nothing_by_default(fresh_database: Database) -> None:
+def test_analytics_reads_usage_and_no_other_table_of_public_or_the_ledger(
+    fresh_database: Database,
+) -> None:
     with psycopg.connect(fresh_database.owner_url) as owner:
         readable = owner.execute(
             "SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('public', 'ledger')"
             " AND has_table_privilege('analytics_ro', format('%I.%I', schemaname, tablename),"
             " 'SELECT')"
         ).fetchall()
-    assert readable == []
+    assert readable == [("public", "usage")]

@@ -10,18 +10,28 @@ from django.core.management.base import BaseCommand, CommandError
 from bench.base64_images import bench_base64
 from bench.jobs import bench_jobs
 from bench.measure import Options
+from bench.questions import bench_questions
+from bench.rollup import bench_rollup
 from bench.run import CASES, run
 from bench.smart_crop import bench_smart_crop
 from bench.social import bench_social
+from bench.usage_exports import bench_usage_export
+from bench.usage_questions import bench_analytics
 from studio.supervisor.places import CannotStart
 
-ALONE: dict[str, Callable[[float], bool]] = {
-    "base64": lambda seconds: bench_base64(seconds=seconds),
-    "jobs": lambda seconds: bench_jobs(seconds=seconds),
-    "smart-crop": lambda seconds: bench_smart_crop(),
-    "social": lambda seconds: bench_social(),
+ALONE: dict[str, Callable[[float, int], bool]] = {
+    "analytics": lambda seconds, rows: bench_analytics(rows=rows),
+    "base64": lambda seconds, rows: bench_base64(seconds=seconds),
+    "jobs": lambda seconds, rows: bench_jobs(seconds=seconds),
+    "questions": lambda seconds, rows: bench_questions(),
+    "rollup": lambda seconds, rows: bench_rollup(rows=rows),
+    "smart-crop": lambda seconds, rows: bench_smart_crop(),
+    "social": lambda seconds, rows: bench_social(),
+    "usage-export": lambda seconds, rows: bench_usage_export(rows=rows),
 }
-"""Cases with servers of their own, or with none: each is run alone, for so many seconds."""
+"""Cases with servers of their own, or with none: each is run alone, for so many seconds or beside
+so many rows.
+"""
 
 
 class Command(BaseCommand):
@@ -38,6 +48,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--clients", type=int, nargs="+", default=[], help="instead of a case's own"
         )
+        parser.add_argument("--rows", type=int, default=1_000_000, help="of usage records")
         parser.add_argument("--streams", type=int, default=1200, help="of slow-streams")
         parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
 
@@ -49,12 +60,13 @@ class Command(BaseCommand):
         rounds: int,
         clients: list[int],
         streams: int,
+        rows: int,
         json: Path | None,
         **_: object,
     ) -> None:
         """Run the cases; exit code 1 if anything was wrong."""
         if len(names) == 1 and names[0] in ALONE:
-            if not ALONE[names[0]](seconds):
+            if not ALONE[names[0]](seconds, rows):
                 sys.exit(1)
             return
         unknown = [name for name in names if name not in CASES]

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from gateway.models.voice import Voice
 from gateway.voices.previews import make_previews, previews_wanted
 from studio.accounts.queries import workspace_by_name
 from studio.core.errors import GatewayError
@@ -25,7 +26,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  Django's own signature
         """Make them and say what they cost."""
-        wanted = previews_wanted(options["voices"] or None, again=options["again"])
+        slugs = set(options["voices"])
+        known = Voice.objects.filter(enabled=True, slug__in=slugs).values_list("slug", flat=True)
+        if unknown := slugs.difference(known):
+            raise CommandError(f"There is no voice {', '.join(sorted(unknown))}.")
+        wanted = previews_wanted(slugs or None, again=options["again"])
         try:
             workspace = workspace_by_name(options["workspace"])
             charged_ucr = make_previews(wanted, workspace=workspace)

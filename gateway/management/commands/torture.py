@@ -9,7 +9,16 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from bench.torture.command import JOBS, MIXED, MONEY, TARGETS, WEB_POINTS, Options, torture
+from bench.torture.command import (
+    ANALYTICS,
+    JOBS,
+    MIXED,
+    MONEY,
+    TARGETS,
+    WEB_POINTS,
+    Options,
+    torture,
+)
 
 
 class Command(BaseCommand):
@@ -18,7 +27,8 @@ class Command(BaseCommand):
     help = (
         "Kills gateways, PostgreSQL or Redis under load (a gateway at each point of the walk: "
         "web-points; media workers at each state of a job: jobs; or floods one wallet: holds; or "
-        "moves money beside an oracle: ledger, ledger-kills; or storms with payments: stripe) on "
+        "moves money beside an oracle: ledger, ledger-kills; or storms with payments: stripe; or "
+        "kills rollers of usage: analytics) on "
         "throw-away servers. Exit code 1 if an acknowledged call was lost or changed, an invariant "
         "broken or credit held too long."
     )
@@ -30,7 +40,17 @@ class Command(BaseCommand):
             "what",
             nargs="?",
             default="all",
-            choices=[*TARGETS, MIXED, "all", "holds", "stripe", WEB_POINTS, JOBS, *MONEY],
+            choices=[
+                *TARGETS,
+                MIXED,
+                "all",
+                "holds",
+                "stripe",
+                WEB_POINTS,
+                JOBS,
+                ANALYTICS,
+                *MONEY,
+            ],
         )
         parser.add_argument(
             "--kills", type=int, default=25, help="of each target, or of each point and kind"

@@ -43,6 +43,7 @@ _FILTERED = "CONTENT_FILTERED"
 _PAUSE_S = "60"
 """How long it refuses a key that sent more than 150 requests in 10 seconds; it sends no header."""
 _TYPE_PREFIX = "type="
+_LAST_LATIN = "\u024f"
 
 
 class _Answer(Struct):
@@ -149,6 +150,12 @@ def failure_of(status: int, headers: Mapping[str, str], body: bytes) -> Upstream
 def seed_text(seed: int | None, first: int) -> str:
     """Write the seed of a run that so many others come before; empty for any."""
     return str(seed + first) if seed else ""
+
+
+def is_foreign(text: str) -> bool:
+    """Tell whether a text is surely no English: most of its letters are not Latin ones."""
+    letters = [letter for letter in text if letter.isalpha()]
+    return sum(letter > _LAST_LATIN for letter in letters) * 2 > len(letters)
 
 
 def number_text(value: float | None) -> str:

@@ -25,6 +25,7 @@ from gateway.providers.stability.form import (
     LONGEST_PROMPT,
     MOST_SEED,
     PRESETS,
+    is_foreign,
     number_text,
     seed_text,
     write_form,
@@ -77,7 +78,7 @@ def problem_of(request: ImageRequest, name: str) -> str | None:
         return "model"
     if is_out_of_reach(request, widest=_WIDEST, most_pixels=model.pixels):
         return "size"
-    if len(_prompt(request)) > LONGEST_PROMPT:
+    if len(_prompt(request)) > LONGEST_PROMPT or is_foreign(request.prompt):
         return "prompt"
     if request.negative_prompt and not _may_avoid(request, model):
         return "negative_prompt"

@@ -11,7 +11,7 @@ from msgspec import Meta
 from gateway.catalogue.errors import UnknownKind, WrongOperation
 from gateway.imaging import choosing
 from gateway.imaging.choosing import Candidate
-from gateway.imaging.models import PROVIDERS, ImageModel, Level, find_model, models_of
+from gateway.imaging.models import PROVIDERS, Level, find_model, models_of
 from gateway.imaging.shapes import (
     LEAST_SIDE_PX,
     MOST_SIDE_PX,
@@ -21,12 +21,13 @@ from gateway.imaging.shapes import (
 )
 from gateway.imaging.templates import Template, find_template
 from gateway.operations.image import MOST_IMAGES, ImageRequest
-from gateway.surfaces.image_studio.offers import Market, offers
+from gateway.surfaces.image_studio.offers import Market, lacking, offers
 from studio.core.errors import InvalidRequest, NotFound
 
 AUTO = "auto"
 _DEFAULT_LEVEL: Level = "standard"
-_MOST_SEED = 2**32 - 1
+_MOST_SEED = 2**32 - 2
+"""The largest that any of the models takes."""
 
 _Name = Annotated[str, Meta(min_length=1, max_length=256)]
 _Side = Annotated[int, Meta(ge=LEAST_SIDE_PX, le=MOST_SIDE_PX)]
@@ -129,7 +130,11 @@ def read_creation(body: CreateBody, market: Market) -> Creation:
         level_named=body.quality is not None,
         family=template.recommended_provider if template else "",
     )
-    return msgspec.structs.replace(creation, **_chosen(wish, provider, market))
+    request = creation.request(body.prompt, body.negative_prompt or "")
+    candidates = choose(wish, provider, market, request)
+    # Where nothing can be called the quote says why, by the provider's first model.
+    names = tuple(found.model.key for found in candidates) or (models_of(provider)[0].key,)
+    return msgspec.structs.replace(creation, names=names, candidates=candidates)
 
 
 def check_provider(provider: str) -> None:
@@ -161,22 +166,22 @@ def _is_image_model(name: str, market: Market) -> bool:
     return True
 
 
-def choose(wish: choosing.Wish, provider: str, market: Market) -> tuple[Candidate, ...]:
-    """Give the models that may make this, the best first. Raises: InvalidRequest, if none can."""
+def choose(
+    wish: choosing.Wish, provider: str, market: Market, request: ImageRequest
+) -> tuple[Candidate, ...]:
+    """Give the models that take all of a request, the best first. Where none does, the quote says
+    why, by the best of those that would do otherwise.
+
+    Raises: InvalidRequest, if none draws this size.
+    """
     size = f"{wish.width}x{wish.height}"
-    offered: tuple[ImageModel, ...] = models_of(provider)
-    found = offers(market, offered, size=size)
-    candidates = choosing.stand_ins(choosing.order_candidates(wish, found))
-    if found and not candidates:
+    found = offers(market, models_of(provider), size=size)
+    ordered = choosing.order_candidates(wish, found)
+    missing = [lacking(market, one.model, request) for one in ordered]
+    if found and all(field == "size" for field in missing):
         raise _refused("width", f"no model draws a picture that {size} can be cut from")
-    return candidates
-
-
-def _chosen(wish: choosing.Wish, provider: str, market: Market) -> dict[str, tuple[object, ...]]:
-    candidates = choose(wish, provider, market)
-    # Where nothing can be called the quote says why, by the provider's first model.
-    names = tuple(found.model.key for found in candidates) or (models_of(provider)[0].key,)
-    return {"names": names, "candidates": candidates}
+    able = [one for one, field in zip(ordered, missing, strict=True) if field is None]
+    return choosing.stand_ins(able or ordered)
 
 
 def _template_of(body: CreateBody) -> Template | None:

@@ -11,7 +11,12 @@ from typing import Any, Literal
 import msgspec
 
 from gateway.chat import complete
-from gateway.errors import AnswerNotKept, IdempotencyConflict, IdempotencyMismatch
+from gateway.errors import (
+    AnswerNotKept,
+    IdempotencyConflict,
+    IdempotencyMismatch,
+    UserKeyNeeded,
+)
 from gateway.idempotency import Claim, look_up
 from gateway.imaging.enhancing import (
     CHANNEL,
@@ -26,7 +31,7 @@ from gateway.purse import read_purse
 from gateway.quoting import ChatTask, quote_chat
 from gateway.surfaces.asking import credit_number
 from gateway.surfaces.door import Request
-from studio.core.errors import GatewayError
+from studio.core.errors import Forbidden, GatewayError
 from studio.core.ids import new_id_text
 from studio.core.money import credits_text
 
@@ -120,7 +125,12 @@ async def _obstacle(request: Request, asked: ChatTask, quote: JobQuote) -> str |
     caller = asked.caller
     if _SCOPE not in caller.scopes:
         return f'This key lacks the scope "{_SCOPE}".'
-    chat = quote_chat(request.runtime, asked)
+    try:
+        chat = quote_chat(request.runtime, asked)
+    except UserKeyNeeded:
+        return _OWN_KEY
+    except Forbidden as error:
+        return error.message
     if chat.billing != "credits":
         return None
     if quote.billing != "credits":

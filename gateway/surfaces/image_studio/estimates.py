@@ -13,7 +13,7 @@ from gateway.catalogue.snapshot import Route
 from gateway.errors import NoPrice, UserKeyNeeded
 from gateway.imaging.choosing import Wish
 from gateway.imaging.models import PROVIDERS, shown_name
-from gateway.imaging.shapes import LEAST_SIDE_PX, MOST_SIDE_PX
+from gateway.imaging.shapes import LEAST_SIDE_PX, MOST_SIDE_PX, ShapeWish, sides_of
 from gateway.jobs.asked import asked_use
 from gateway.jobs.quoting import quote_job
 from gateway.operations.image import MOST_IMAGES, ImageRequest
@@ -35,7 +35,6 @@ from gateway.surfaces.jobs.making import Wanted, job_task
 from studio.core.errors import InvalidRequest
 
 _BODY_LIMIT_BYTES = 16 * 1024
-_DEFAULT_SIDE_PX = 1024
 _GENERATE = "generate"
 _FAMILIES = {"edit": "edit.", "upscale": "upscale.", "control": "control.", "social": "fit."}
 """Words for several operations, and how the kinds of these begin."""
@@ -104,28 +103,24 @@ def _body(asked: _Asked, operation: str, found: _Estimate) -> dict[str, Any]:
 def _generation(request: Request, market: Market, asked: _Asked, body: bytes) -> _Estimate:
     """Quote pictures as `create` does, and price what its first model would make."""
     check_provider(asked.provider)
-    width, height = asked.width or _DEFAULT_SIDE_PX, asked.height or _DEFAULT_SIDE_PX
+    width, height = sides_of(ShapeWish(width=asked.width, height=asked.height))
+    pictures = ImageRequest(
+        prompt="a picture",
+        count=asked.num_images or 1,
+        width=width,
+        height=height,
+        exact_size=True,
+        size=f"{width}x{height}",
+        quality=AUTO,
+        output_format="png",
+    )
     if asked.model is not None:
         names: tuple[str, ...] = (named_model(asked.provider, asked.model, market),)
     else:
         wish = Wish(width=width, height=height)
-        names = tuple(one.model.key for one in choose(wish, asked.provider, market))
-    wanted = Wanted(
-        request=ImageRequest(
-            prompt="a picture",
-            count=asked.num_images or 1,
-            width=width,
-            height=height,
-            exact_size=True,
-            size=f"{width}x{height}",
-            quality=AUTO,
-            output_format="png",
-        ),
-        kind=None,
-        model=None,
-        models=names,
-        parameters={},
-    )
+        found = choose(wish, asked.provider, market, pictures)
+        names = tuple(one.model.key for one in found)
+    wanted = Wanted(request=pictures, kind=None, model=None, models=names, parameters={})
     quote = quote_job(
         request.runtime, job_task(request, market.caller, wanted, body), wanted.request
     )

@@ -9,6 +9,8 @@ from gateway.catalogue.errors import UnknownKind, WrongOperation
 from gateway.catalogue.snapshot import Route
 from gateway.imaging.choosing import Offer
 from gateway.imaging.models import ImageModel
+from gateway.jobs import fitness
+from gateway.operations.image import ImageRequest
 from gateway.operations.media import MediaUse
 from gateway.runtime import Runtime
 from gateway.user_keys import UserKeys
@@ -61,10 +63,22 @@ def picture_price_ucr(market: Market, price: MediaPrice | None, *, size: str = A
         return None
 
 
+def lacking(market: Market, model: ImageModel, request: ImageRequest) -> str | None:
+    """Name what a model that can be called does not take of a request; None if it takes all."""
+    route = route_of(market, model)
+    if route is None:
+        return "model"
+    return fitness.lacking(market.runtime, route, request, user_keys=market.user_keys)
+
+
+def _may_use(caller: Caller, model: ImageModel, route: Route) -> bool:
+    return caller.models is None or not {model.key, route.model}.isdisjoint(caller.models)
+
+
 def _offer(market: Market, model: ImageModel, size: str) -> list[tuple[Offer, bool]]:
     """Give a model's offer, and whether it is our double's; nothing if it cannot be called."""
     runtime, route = market.runtime, route_of(market, model)
-    if route is None:
+    if route is None or not _may_use(market.caller, model, route):
         return []
     key = market.user_keys.get(route.provider)
     price = runtime.world.book.media("image", route.provider, route.model)

@@ -2,6 +2,7 @@
 catalogue and price book.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -45,7 +46,7 @@ def _entry(market: Market, provider: ImageProvider) -> dict[str, Any] | None:
     runtime, slug = market.runtime, provider.slug
     own = market.user_keys.get(slug) is not None
     offered = offers(market, [model for model in MODELS if model.provider == slug])
-    operations = callable_operations(runtime, slug, by_user_key=own)
+    operations = callable_operations(runtime, slug, by_user_key=own, models=market.caller.models)
     if not offered and not operations:
         return None
     prices = [offer.price_ucr for offer in offered]
@@ -58,17 +59,23 @@ def _entry(market: Market, provider: ImageProvider) -> dict[str, Any] | None:
     }
 
 
-def callable_operations(runtime: Runtime, slug: str, *, by_user_key: bool = False) -> set[str]:
+def callable_operations(
+    runtime: Runtime, slug: str, *, by_user_key: bool, models: Collection[str] | None
+) -> set[str]:
     """Give the operations for which a provider has a model that can be called, in stable.
 
-    By a user's own key what has no price can be called too.
+    By a user's own key what has no price can be called too. `models` are the models and kinds that
+    the caller's key may use; None allows any.
     """
-    found: set[str] = set()
-    for resolution in runtime.catalogue.channels["stable"].keys.values():
-        route = resolution.routes[0]
-        if route.provider == slug and (by_user_key or runtime.can_call(route)):
-            found.add(route.operation)
-    return found
+    stable = runtime.catalogue.channels["stable"]
+    return {
+        route.operation
+        for name, resolution in (*stable.keys.items(), *stable.kinds.items())
+        for route in resolution.routes
+        if route.provider == slug
+        and (models is None or not {name, route.model}.isdisjoint(models))
+        and (by_user_key or runtime.can_call(route))
+    }
 
 
 def _range(prices: list[int]) -> str:

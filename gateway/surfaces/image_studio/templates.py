@@ -20,7 +20,9 @@ async def templates(request: Request) -> Answer:
     """List templates, of one platform and of one category if they are named."""
     async with image_entered(request, "image"):
         query = _query(request, "platform", "category")
-        found = list_templates(platform=query.get("platform"), category=query.get("category"))
+        found = list_templates(
+            platform=query.get("platform") or None, category=query.get("category") or None
+        )
         return _answer([_shown(one) for one in found])
 
 
@@ -35,7 +37,9 @@ async def recommend(request: Request) -> Answer:
     """Find templates for a use, the most fitting first, each with its reason."""
     async with image_entered(request, "image"):
         query = _query(request, "use_case", "platform")
-        found = recommend_templates(_words(query, "use_case"), platform=query.get("platform"))
+        found = recommend_templates(
+            _words(query, "use_case"), platform=query.get("platform") or None
+        )
         return _answer([{**_shown(one.template), "reason": one.reason} for one in found])
 
 

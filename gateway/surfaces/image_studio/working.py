@@ -4,6 +4,7 @@ large for the provider, and the answer's parts.
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -24,6 +25,8 @@ _MOST_TRIES = 4
 _CAUTION = 0.9
 """A picture of fewer pixels has more bytes for each."""
 _LEAST_PIXELS = 4096
+_AGAIN = ThreadPoolExecutor(max_workers=2, thread_name_prefix="pixels-again")
+"""Threads of their own: those that the database is asked in must never wait for image children."""
 
 
 def models_left(
@@ -88,7 +91,7 @@ async def fit_in_bytes(picture: ImageInput, *others: ImageInput | None) -> Image
     room_bytes = MOST_SENT_BYTES - sum(len(other.data) for other in others if other is not None)
     if len(picture.data) <= room_bytes:
         return picture
-    return await asyncio.to_thread(_smaller, picture, room_bytes)
+    return await asyncio.get_running_loop().run_in_executor(_AGAIN, _smaller, picture, room_bytes)
 
 
 async def fit_in_pixels(
@@ -100,7 +103,7 @@ async def fit_in_pixels(
     if fits and longest <= (most_side_px or MOST_SIDE_PX):
         return picture
     work = ImageWork(most_pixels=most_pixels, most_side_px=most_side_px)
-    return await asyncio.to_thread(_scaled_down, picture, work)
+    return await asyncio.get_running_loop().run_in_executor(_AGAIN, _scaled_down, picture, work)
 
 
 def _smaller(picture: ImageInput, room_bytes: int) -> ImageInput:

@@ -47,7 +47,9 @@ class ChatBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     emotion: _Word | None = None
 
     def chat(self) -> ChatRequest:
-        """Give the chat that answers it."""
+        """Give the chat that answers it. Raises: InvalidRequest for a message of blanks."""
+        if not self.message.strip():
+            raise InvalidRequest("message: nothing to answer.", details={"param": "message"})
         manner = [_MANNER]
         if self.emotion:
             manner.append(f"Answer in a mood that is {self.emotion}.")

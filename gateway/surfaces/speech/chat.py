@@ -39,7 +39,7 @@ from gateway.surfaces.speech.entry import (
     speech_entered,
     upstream_headers,
 )
-from gateway.surfaces.speech.generate import speech_task
+from gateway.surfaces.voice.asking import speech_task
 from gateway.voices.queries import VoiceFacts
 from studio.accounts.callers import Caller
 from studio.core.errors import GatewayError
@@ -180,9 +180,8 @@ class _Aloud:
     async def speak(self, wanted: SpeechRequest, claim: Claim | None) -> Speech:
         """Speak it. An error says what the chat was charged, and has what it said."""
         task = msgspec.structs.replace(
-            speech_task(self._request, self._caller, wanted, kind=KINDS["FP8"]),
+            speech_task(self._request, self._caller, wanted, kind=KINDS["FP8"], claim=claim),
             id=self.id,
-            claim=claim,
             started_s=time.perf_counter(),
         )
         try:

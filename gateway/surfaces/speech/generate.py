@@ -7,12 +7,9 @@ from gateway.idempotency import StoredAnswer, look_up, read_claim
 from gateway.operations.json_body import read_body
 from gateway.operations.speech import SpeechRequest
 from gateway.speech.answers import Speech
-from gateway.speech.quotes import SpeechTask
 from gateway.speech.walk import synthesise
-from gateway.surfaces.answers import Headers, paid_headers
 from gateway.surfaces.chat import check_media_type
 from gateway.surfaces.door import Answer, Request
-from gateway.surfaces.entry import read_channel, read_labels
 from gateway.surfaces.single import replayed
 from gateway.surfaces.speech.bodies import (
     BODY_LIMIT_BYTES,
@@ -28,8 +25,8 @@ from gateway.surfaces.speech.entry import (
     service,
     signed_again,
     speech_entered,
-    upstream_headers,
 )
+from gateway.surfaces.voice.asking import speech_task, whole_headers
 from gateway.voices.queries import VoiceFacts
 from studio.accounts.callers import Caller
 
@@ -60,13 +57,11 @@ async def generate(request: Request) -> Answer:
             stored = await look_up(request.runtime.pool, claim, workspace_id=caller.workspace_id)
             if stored is not None:
                 return _again(request, caller, stored)
-        task = msgspec.structs.replace(
-            speech_task(request, caller, wanted, kind=KINDS[asked.precision]), claim=claim
-        )
+        task = speech_task(request, caller, wanted, kind=KINDS[asked.precision], claim=claim)
         made = _Made(request, caller, asked, voice, wanted)
         with service(SPEAKER):
             speech = await synthesise(request.runtime, task, written=made.written)
-        return Answer(body=await made.body(speech), headers=speech_headers(request, speech))
+        return Answer(body=await made.body(speech), headers=whole_headers(request, speech))
 
 
 class _Made:
@@ -102,43 +97,6 @@ class _Made:
             )
             self._body = msgspec.json.encode(answer)
         return self._body
-
-
-def speech_task(
-    request: Request, caller: Caller, wanted: SpeechRequest, *, kind: str
-) -> SpeechTask:
-    """Give the call that speaks a text, under the request's own id."""
-    labels = read_labels(request, caller)
-    cache_control = request.headers.get(b"cache-control", b"").lower()
-    return SpeechTask(
-        id=request.id,
-        caller=caller,
-        surface=request.surface,
-        channel=read_channel(request, caller),
-        app_id=labels.app_id,
-        user_ref=labels.user_ref,
-        request=wanted,
-        kind=kind,
-        started_s=request.started,
-        user_keys=request.user_keys,
-        reads_cache=b"no-cache" not in cache_control and b"no-store" not in cache_control,
-        fills_cache=b"no-store" not in cache_control,
-        client_left=request.wait_for_disconnect,
-    )
-
-
-def speech_headers(request: Request, speech: Speech) -> Headers:
-    """Say what the sound cost, what is left, what made it, and whether it was made before."""
-    headers = paid_headers(
-        charged_ucr=speech.charged_ucr,
-        remaining_ucr=speech.remaining_ucr,
-        overhead_ms=speech.overhead_ms,
-    )
-    if speech.cached is not None:
-        headers.append((b"x-cache", b"hit" if speech.cached else b"miss"))
-    return headers + upstream_headers(
-        request, sandbox=speech.sandbox, deprecation=speech.deprecation
-    )
 
 
 def _again(request: Request, caller: Caller, stored: StoredAnswer) -> Answer:

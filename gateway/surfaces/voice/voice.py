@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta, Raw
 
 from gateway.admission import require_scope
+from gateway.chat import JSON_TYPE
 from gateway.idempotency import look_up, read_claim
 from gateway.operations.json_body import MAX_INTEGER, read_body
 from gateway.operations.speech import (
@@ -35,7 +36,6 @@ from gateway.surfaces.voice.relaying import PlainSound, relay_speech
 from studio.accounts.callers import Caller
 from studio.core.errors import InvalidRequest
 
-JSON_TYPE = "application/json"
 _BY_ID = "elevenlabs"
 """The provider whose voices go by `voice_id`; of all others they go by `voice`."""
 _TRUE, _FALSE = frozenset({"true", "1"}), frozenset({"false", "0"})
@@ -78,6 +78,11 @@ class VoiceBody(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             style=self.style,
         )
 
+    def names(self, spoken: SpeechRequest) -> dict[str, str]:
+        """Give what fields of the request are called here."""
+        voice = "voice" if self.voice == spoken.voice else "voice_id"
+        return {"voice": voice, "text_normalization": "apply_text_normalization"}
+
 
 VOICE = msgspec.json.Decoder(VoiceBody)
 
@@ -113,7 +118,8 @@ def voice_task(request: Request, caller: Caller, wanted: VoiceBody) -> SpeechTas
         kind=kind, model=wanted.model, channel=read_channel(request, caller), operation="speech"
     )
     spoken = wanted.spoken(resolution.routes[0].provider)
-    return speech_task(request, caller, spoken, kind=kind, model=wanted.model)
+    task = speech_task(request, caller, spoken, kind=kind, model=wanted.model)
+    return msgspec.structs.replace(task, names=wanted.names(spoken))
 
 
 async def _whole(request: Request, task: SpeechTask, wanted: VoiceBody) -> Answer:

@@ -15,7 +15,7 @@ from billing.finance.errors import DoesNotTie
 from billing.finance.exports import Format, Written, write_report
 from billing.finance.periods import Month
 from billing.finance.tables import Column, Report, Values, money, percent_text, usd_text
-from billing.finance.workbook import ROWS_PER_SHEET
+from studio.core.spreadsheets import ROWS_PER_SHEET
 
 COLUMNS = (
     Column(name="day", kind="date"),

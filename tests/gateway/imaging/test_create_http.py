@@ -209,11 +209,12 @@ def test_where_the_first_model_is_overloaded_the_next_stands_in_at_its_own_price
         ({"aspect_ratio": "wide"}, "aspect_ratio: write it as 16:9"),
         ({"width": 800, "height": 600, "aspect_ratio": "16:9"}, "aspect_ratio: 800x600"),
         ({"width": 4096, "height": 4096, "provider": "wavespeed"}, "width: no model draws"),
+        ({"width": 64, "height": 4096}, "width: no model draws"),
         ({"quality": "ultra"}, "quality"),
         ({"num_variations": 0}, "num_variations"),
         ({"num_variations": 11}, "num_variations"),
         ({"seed": -1}, "seed"),
-        ({"seed": 2**32}, "seed"),
+        ({"seed": 2**32 - 1}, "seed"),
         ({"guidance_scale": -0.5}, "guidance_scale"),
         ({"steps": 0}, "steps"),
         ({"enhance_prompt": "yes"}, "enhance_prompt"),
@@ -250,6 +251,42 @@ def test_without_a_credential_it_is_401_in_the_published_words(media_payer: Paye
         answer = media_payer.post(path, json={"prompt": "x"}, headers={"x-app-key": "no"})
         assert answer.status_code == 401
         assert answer.json() == {"detail": "Authenticated user required for image operations."}
+
+
+def test_auto_passes_over_models_that_the_key_may_not_use(make_media_payer: MakePayer) -> None:
+    caller = make_media_payer(allowed_models=["stable-image-core"])
+    answer = create(caller, quality="draft", width=256, height=256)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["request"]["model"] == "core"
+    told = caller.get("/api/image-studio/providers").json()["providers"]
+    assert list(told) == ["stability"]
+    assert (told["stability"]["models"], told["stability"]["capabilities"]) == (
+        ["core"],
+        ["generation"],
+    )
+
+
+def test_auto_passes_over_models_that_do_not_speak_the_prompt_s_language(
+    media_payer: Payer,
+) -> None:
+    answer = create(media_payer, prompt="красная лиса", quality="premium", width=256, height=256)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["request"]["provider"] == "gemini"
+
+
+def test_only_models_that_take_what_is_asked_for_are_told_as_the_choice(
+    media_payer: Payer,
+) -> None:
+    answer = create(
+        media_payer,
+        headers={"prefer": "respond-async"},
+        template_id="linkedin_post",
+        seed=7,
+    )
+    job = finished(media_payer, answer.json()["id"])
+    told = [one["model"] for one in job["parameters"]["models"]]
+    assert told[0] == job["model"] == "FLUX.1-Krea-dev"
+    assert "ideogram-v3-turbo" not in told  # the template's, which has no seeds
 
 
 def test_a_key_without_the_scope_is_403(make_media_payer: MakePayer) -> None:

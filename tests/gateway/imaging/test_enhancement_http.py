@@ -94,6 +94,14 @@ def test_a_key_that_may_not_chat_gets_the_plain_prompt(make_media_payer: MakePay
     assert (told["status"], told["reason"]) == ("skipped", 'This key lacks the scope "chat".')
 
 
+def test_a_key_that_may_not_use_the_chat_model_gets_the_plain_prompt(
+    make_media_payer: MakePayer,
+) -> None:
+    caller = make_media_payer(allowed_models=["stable-image-core"])
+    told = create(caller, **SMALL).json()["request"]["prompt_enhancement"]
+    assert (told["status"], told["reason"]) == ("skipped", 'This key may not use "chat.default".')
+
+
 def test_a_byok_workspace_without_a_chat_key_gets_the_plain_prompt(
     make_media_payer: MakePayer,
 ) -> None:
@@ -105,6 +113,12 @@ def test_a_byok_workspace_without_a_chat_key_gets_the_plain_prompt(
     assert told["credits"] == 0
     refused = create(caller, **SMALL)
     assert refused.status_code == 402
+    drawn = create(caller, headers={"x-user-stability-key": "sk-user"}, **SMALL)
+    told = drawn.json()["request"]["prompt_enhancement"]
+    assert (told["status"], told["reason"]) == (
+        "skipped",
+        "The pictures are made by your own key, and it would cost credits.",
+    )
 
 
 def test_what_cannot_be_made_is_refused_before_anybody_is_asked_to_better_it(

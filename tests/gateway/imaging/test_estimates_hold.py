@@ -58,6 +58,18 @@ def test_pictures(
     assert_charged(payer, create(payer, num_variations=count, **asked, **size), cost)
 
 
+def test_a_picture_of_which_one_side_is_named_is_a_square_in_both(media_payer: Payer) -> None:
+    asked: dict[str, Any] = {
+        "provider": "gemini",
+        "model": "gemini-3-pro-image",
+        "width": 3000,
+    }
+    cost = estimated(media_payer, **asked)
+    answer = create(media_payer, **asked)
+    assert answer.json()["request"]["dimensions"] == "3000x3000"
+    assert_charged(media_payer, answer, cost)
+
+
 @pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize(
     ("operation", "path", "body"),

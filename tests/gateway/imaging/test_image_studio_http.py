@@ -36,6 +36,7 @@ def test_templates_are_listed_as_published(payer: Payer) -> None:
     ("path", "total"),
     [
         ("/templates", 52),
+        ("/templates?platform=&category=", 52),
         ("/templates?platform=friendster", 0),
         ("/templates?category=blog_content", 5),
         ("/templates?platform=instagram&category=blog_content", 0),

@@ -24,6 +24,8 @@ LINKEDIN = (1200, 628)
         ({"aspect_ratio": "16:9"}, None, (1360, 765)),
         ({"aspect_ratio": "9:16"}, None, (765, 1360)),
         ({"aspect_ratio": "4:3"}, None, (1180, 885)),
+        ({"aspect_ratio": "1:10"}, None, (323, 3230)),
+        ({"aspect_ratio": "10:1"}, None, (3230, 323)),
         ({"aspect_ratio": "1.91:1"}, None, (1337, 700)),
         ({"aspect_ratio": "1:1"}, (1080, 1920), (1440, 1440)),
         ({"aspect_ratio": "1023:1021"}, None, (1023, 1021)),
@@ -56,13 +58,12 @@ def test_what_is_named_wins_and_the_rest_follows(
         ({"aspect_ratio": "0:9"}, "aspect_ratio: from 1:10 to 10:1."),
         ({"aspect_ratio": "16:0"}, "aspect_ratio: from 1:10 to 10:1."),
         ({"aspect_ratio": "11:1"}, "aspect_ratio: from 1:10 to 10:1."),
+        ({"aspect_ratio": "1:11"}, "aspect_ratio: from 1:10 to 10:1."),
         ({"width": 4096, "aspect_ratio": "1:2"}, "height: would be 8192 by this ratio"),
         ({"width": 64, "aspect_ratio": "4:1"}, "height: would be 16 by this ratio"),
     ],
 )
-def test_contradictions_and_nonsense_are_refused_by_name(
-    wish: dict[str, Any], said: str
-) -> None:
+def test_contradictions_and_nonsense_are_refused_by_name(wish: dict[str, Any], said: str) -> None:
     with pytest.raises(ShapeRefused) as refused:
         sides_of(ShapeWish(**wish))
     assert str(refused.value).startswith(said)

@@ -37,6 +37,14 @@ def test_a_tone_keeps_its_pitch_and_length_through_every_format(
     assert 1500 <= duration_ms(len(heard), rate) <= 1500 + PADDED.get(format, 1)
 
 
+def test_the_meter_goes_on_behind_what_is_no_frame() -> None:
+    sound = encode(tone(440, 1.5), "mp3", sample_rate=24_000)
+    meter, whole = SoundMeter("mp3"), SoundMeter("mp3")
+    whole.feed(sound)
+    meter.feed(sound + bytes(5000) + b"\xff\x00" * 40 + sound)
+    assert meter.duration_ms == 2 * whole.duration_ms > 3000
+
+
 @each_format
 @each_rate
 def test_the_meter_counts_what_passes_by(format: SoundFormat, rate: int) -> None:
