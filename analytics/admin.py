@@ -6,7 +6,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from analytics.models import TokenDrift, Usage
+from analytics.models import Calendar, TokenDrift, Usage
+from analytics.services import set_week_start
 from studio.accounts.amounts import credits_column
 from studio.accounts.read_only_admin import ReadOnlyAdmin, SearchedByIdAdmin, read_uuid
 
@@ -79,3 +80,22 @@ class TokenDriftAdmin(ReadOnlyAdmin):
     search_fields = ("=provider", "=model")
     search_help_text = "Whole name of a provider or a model"
     ordering = ("-day", "provider", "model")
+
+
+@admin.register(Calendar)
+class CalendarAdmin(SearchedByIdAdmin):
+    """By whose clock sums are; the first day of the week is staff's to change."""
+
+    workspace_field = "workspace_id"
+    list_display = ("workspace_id", "time_zone", "week_start", "own_days_from")
+    search_help_text = "Workspace id or whole workspace name"
+    ordering = ("workspace_id",)
+    readonly_fields = ("workspace_id", "time_zone", "own_days_from")
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Whoever may change calendars."""
+        return request.user.has_perm("analytics.change_calendar")
+
+    def save_model(self, request: HttpRequest, obj: Calendar, form: object, change: bool) -> None:
+        """Change the week through the service."""
+        set_week_start(workspace_id=obj.workspace_id, week_start=obj.week_start)

@@ -106,3 +106,33 @@ class TokenDrift(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class Calendar(models.Model):
+    """By whose clock a workspace's days and weeks begin. The zone is what its sums are in now; it
+    follows the workspace's own.
+    """
+
+    class Weekday(models.IntegerChoices):
+        """As ISO 8601 numbers them."""
+
+        MONDAY = 1
+        TUESDAY = 2
+        WEDNESDAY = 3
+        THURSDAY = 4
+        FRIDAY = 5
+        SATURDAY = 6
+        SUNDAY = 7
+
+    workspace_id = models.BigIntegerField(primary_key=True)
+    time_zone = models.TextField(default="UTC")
+    week_start = models.SmallIntegerField(choices=Weekday, default=Weekday.MONDAY)
+    own_days_from = models.DateField()
+
+    class Meta:
+        managed = False
+        db_table = '"analytics"."calendar"'
+        default_permissions = ("view", "change")
+
+    def __str__(self) -> str:
+        return f"Workspace {self.workspace_id}: {self.time_zone}"

@@ -14,6 +14,8 @@ web_points.py  a gateway killed at each point of the walk (points.py), to which 
 jobs.py      media workers killed at each state of a job, the broker flushed, messages repeated
 hands.py     a worker or a person of ours who may be killed, and deeds.py what they do
 
+rollups.py   rollers of usage killed at any statement (mortal_roller.py), late commits all around
+
 money.py     the ledger's own cases: `ledger`, and `ledger-kills`      plans.py  what they pass on
 oracle.py    a wallet in memory, by the book of docs/ledger.md
 steps.py     taking a step in the product and beside it in the oracle; moves.py and staff_moves.py

@@ -5,6 +5,7 @@ goes.
 import asyncio
 import random
 import time
+from collections.abc import Callable
 
 import msgspec
 
@@ -13,6 +14,7 @@ from bench.torture.holds import allow_files, crowd
 from bench.torture.jobs import torture_jobs
 from bench.torture.money import torture_ledger, torture_ledger_kills
 from bench.torture.payments import Storm, torture_payments
+from bench.torture.rollups import torture_rollups
 from bench.torture.rounds import Report, Round, Target, run_round
 from bench.torture.stage import Account, Stage, running_stage
 from bench.torture.web_points import torture_web_points
@@ -21,6 +23,7 @@ MIXED = "mixed"
 MONEY = ("ledger", "ledger-kills")
 WEB_POINTS = "web-points"
 JOBS = "jobs"
+ANALYTICS = "analytics"
 TARGETS: tuple[Target, ...] = ("web", "postgres", "redis", "deploy")
 _HOLD_GATEWAYS = 4
 _PAYMENTS = 400
@@ -42,26 +45,31 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     hours: float
 
 
+_ALONE: dict[str, Callable[[Options], int]] = {
+    "holds": lambda options: _holds(options),
+    WEB_POINTS: lambda options: torture_web_points(
+        kills=options.kills, seed=options.seed, callers=options.callers
+    ),
+    JOBS: lambda options: torture_jobs(kills=options.kills, seed=options.seed),
+    ANALYTICS: lambda options: torture_rollups(kills=options.kills, seed=options.seed),
+    "stripe": lambda options: torture_payments(
+        Storm(payments=_PAYMENTS, deliveries=_DELIVERIES, seed=options.seed)
+    ),
+    "ledger": lambda options: torture_ledger(hours=options.hours, seed=options.seed),
+    "ledger-kills": lambda options: torture_ledger_kills(
+        kills=options.kills, seed=options.seed, seconds_between=options.seconds_between
+    ),
+}
+"""What is not a round of kills like the others, each with a table of its own."""
+
+
 def torture(options: Options) -> int:
     """Run what `options.what` names. Returns: 0 if nothing was lost, changed, violated or held too
     long.
     """
-    if options.what == "holds":
-        return _holds(options)
-    if options.what == WEB_POINTS:
-        return torture_web_points(kills=options.kills, seed=options.seed, callers=options.callers)
-    if options.what == JOBS:
-        return torture_jobs(kills=options.kills, seed=options.seed)
-    if options.what == "stripe":
-        return torture_payments(
-            Storm(payments=_PAYMENTS, deliveries=_DELIVERIES, seed=options.seed)
-        )
-    if options.what == "ledger":
-        return torture_ledger(hours=options.hours, seed=options.seed)
-    if options.what == "ledger-kills":
-        return torture_ledger_kills(
-            kills=options.kills, seed=options.seed, seconds_between=options.seconds_between
-        )
+    alone = _ALONE.get(options.what)
+    if alone is not None:
+        return alone(options)
     targets = TARGETS if options.what == "all" else (options.what,)
     print(
         f"torture: {', '.join(targets)}; {options.kills} kills each, "

@@ -7,7 +7,7 @@
 --
 --   studio_owner   owns the database and migrates it        DATABASE_OWNER_URL
 --   studio_app     runs the web processes and the workers   DATABASE_URL
---   analytics_ro   reads what row-level security lets it    (nothing by default)
+--   analytics_ro   reads usage and its cubes, by row-level security: of the workspace that app.workspace names
 --
 -- studio_app writes ordinary tables. In schema ledger it reads, and calls the functions that the migrations name; it can
 -- write no table and change no structure: money moves through those functions or not at all. PostgreSQL 18 or newer.
@@ -47,6 +47,12 @@ SELECT format('CREATE DATABASE %I OWNER studio_owner', :'database')
 
 \connect :"database"
 SET client_min_messages = warning;
+
+-- The app answers questions about usage as analytics_ro, one transaction at a time (analytics/reading_role.py). It does not
+-- get that role's rights otherwise.
+GRANT analytics_ro TO studio_app WITH INHERIT FALSE, SET TRUE;
+-- After a restore into a new cluster, `manage.py analytics_rebase` sets it for the database.
+GRANT SET ON PARAMETER studio.transaction_id_offset TO studio_owner;
 
 CREATE SCHEMA IF NOT EXISTS ledger AUTHORIZATION studio_owner;
 GRANT USAGE ON SCHEMA ledger TO studio_app;

@@ -8,7 +8,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import DjangoAssertNumQueries
 
-from analytics.models import Usage
+from analytics.models import Calendar, Usage
+from analytics.services import set_week_start
 from studio.accounts.models import Workspace
 from studio.core.ids import new_id
 
@@ -83,3 +84,20 @@ def test_the_filters_offer_what_the_table_allows(
 def test_a_search_for_nothing_finds_nothing(usage: Usage, admin_client: Client, term: str) -> None:
     page = admin_client.get("/admin/analytics/usage/", {"q": term})
     assert list(page.context["cl"].result_list) == []
+
+
+def test_staff_changes_the_first_day_of_a_week_and_nothing_else(
+    db: None, admin_client: Client
+) -> None:
+    workspace = Workspace.objects.create(name="Weeks")
+    set_week_start(workspace_id=workspace.pk, week_start=1)
+    found = admin_client.get("/admin/analytics/calendar/", {"q": "Weeks"}).context["cl"]
+    assert [calendar.workspace_id for calendar in found.result_list] == [workspace.pk]
+    address = f"/admin/analytics/calendar/{workspace.pk}/change/"
+    sent = {"week_start": "7", "time_zone": "Asia/Tokyo", "own_days_from": "2026-01-01"}
+    assert admin_client.post(address, sent).status_code == 302
+    calendar = Calendar.objects.get(pk=workspace.pk)
+    assert (calendar.week_start, calendar.time_zone) == (7, "UTC")
+    assert admin_client.post(address, {"week_start": "8"}).status_code == 200
+    assert Calendar.objects.get(pk=workspace.pk).week_start == 7
+    assert admin_client.get("/admin/analytics/calendar/add/").status_code == 403

@@ -6,7 +6,7 @@ They ignore cookies and take credentials from headers only, so there is nothing 
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
-from gateway.surfaces.studio import credits, payments, views, webhooks
+from gateway.surfaces.studio import analytics, credits, payments, views, webhooks
 
 urlpatterns = [
     path("health", views.health),
@@ -27,5 +27,6 @@ urlpatterns = [
     path("v1/webhooks/<uuid:webhook_id>/rotate", csrf_exempt(webhooks.rotate)),
     path("v1/webhooks/<uuid:webhook_id>/deliveries", csrf_exempt(webhooks.deliveries)),
     path("v1/webhooks/deliveries/<uuid:delivery_id>/replay", csrf_exempt(webhooks.replay)),
+    path("v1/analytics/usage", csrf_exempt(analytics.usage)),
     path("v1/stripe/webhook", csrf_exempt(payments.stripe_webhook)),
 ]
