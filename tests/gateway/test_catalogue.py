@@ -383,8 +383,8 @@ def test_the_command_loads_and_warns_of_models_that_end(
     call_command("load_catalogue", file=path)
     said = capsys.readouterr().out.splitlines()
     assert said[-3:] == [
-        "voices: 0 rows written, 0 removed, 0 left as staff edited them",
         "catalogue: 0 rows written, 0 removed, 0 left as staff edited them",
+        "voices: 0 rows written, 0 removed, 0 left as staff edited them",
         "catalogue: stable chat.old: openai:oldest ends on 2026-01-01, then openai:old answers",
     ]
 

@@ -10,13 +10,12 @@ import requests
 from billing.pricing import latest_price_book
 from gateway.models.asset import Asset
 from gateway.models.speech import SpokenText
-from gateway.reconcile import find_violations
 from gateway.resolver import resolve_dead_calls
 from gateway.speech.cache import forget_old_speech
 from gateway.statements import HOLD, NewCall, hold_parameters
 from studio.core.ids import new_id
 from tests.databases import rows
-from tests.gateway.conftest import Payer
+from tests.gateway.conftest import Payer, own_violations
 from tests.gateway.speech_calls import GRANTED_UCR, audio, charge_of, new_text, settled, voice
 
 SENTENCE = "The ferry leaves at nine, and the harbour is quiet again. "
@@ -80,7 +79,7 @@ def test_a_dead_process_s_speech_is_paid_by_what_its_model_bills(
     assert usage["output_tokens"] == (checkpoint if by_tokens else 0)
     assert usage["charge_ucr"] == (charge_ucr if checkpoint else 0)
     assert payer.balance() == (GRANTED_UCR - usage["charge_ucr"], 0)
-    assert [v for v in find_violations() if str(payer.workspace_id) in v.text] == []
+    assert own_violations(payer) == []
 
 
 def test_a_workspace_keeps_a_thousand_sounds_and_those_used_last(payer: Payer) -> None:
